@@ -1,0 +1,168 @@
+"""Turns a letter's content into what a reader sees: subject, preview line, HTML and plain text.
+
+Templates run in a sandbox and get plain values only: no object of ours is within their reach.
+It decides nothing about who gets a letter, and leaves the personal links as slots.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from css_inline import CSSInliner
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from mailer.domain.digest import Digest
+from mailer.i18n import Words, get_language, interface_for
+from mailer.message.dates import moment_words
+from mailer.message.facts import Setting, digest_facts, language_links
+from mailer.message.markdown import read_markdown
+from mailer.message.places import templates_folder
+from mailer.message.plain import lay_out
+from mailer.message.proposal import PREHEADER_LENGTHS, propose_preheader, propose_subject, shorten
+from mailer.message.sanitise import clean_line, clean_values, is_safe_link
+from mailer.message.slots import PREFERENCES, UNSUBSCRIBE
+from mailer.message.values import Frame, Rendered
+
+TRANSACTIONAL = frozenset(
+    {"confirm", "already", "preferences", "address_change", "draft_ready", "account"}
+)
+KINDS = TRANSACTIONAL | {"digest", "letter"}
+PARTS = ("subject.txt", "preheader.txt", "body.html", "body.txt")
+
+
+class Renderer:
+    """Renders every kind of letter. One may serve many threads.
+
+    `overrides` is an operator's folder: a template there stands in for ours of the same name.
+    """
+
+    def __init__(self, overrides: Path | None = None) -> None:
+        folders = [overrides] if overrides else []
+        folders.append(templates_folder() / "emails")
+        self._templates = ImmutableSandboxedEnvironment(
+            loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
+            autoescape=lambda name: name is not None and name.endswith(".html"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.clear()
+        self._templates.globals.update({"_": _say, "ngettext": _count})
+
+    def digest(
+        self,
+        digest: Digest,
+        frame: Frame,
+        *,
+        subject: str = "",
+        preheader: str = "",
+        note: str = "",
+        tz: str,
+        now: datetime | None = None,
+    ) -> Rendered:
+        """A reader's digest, in the interface language nearest to theirs.
+
+        An empty subject or preheader is proposed from the content. `note` is Markdown and stands
+        on top. `now` is when the letter leaves: days that have begun then read "until …".
+        """
+        lang = interface_for(digest.language)
+        facts = digest_facts(digest, Setting(lang, frame.base_url, tz, now))
+        values = facts | {
+            "headline": subject or propose_subject(digest, lang, frame.association.name),
+            "preview": preheader or propose_preheader(digest, lang, tz),
+            "note": _markdown(note),
+        }
+        return self._render("digest", replace(frame, language=lang), values)
+
+    def letter(self, markdown: str, subject: str, preheader: str, frame: Frame) -> Rendered:
+        """A coordinator's letter in any language; what stands around it is in the nearest one
+        that the service speaks. An empty preheader is made from the first words."""
+        body = _markdown(markdown)
+        preview = preheader or shorten(body["lead"], PREHEADER_LENGTHS[1])
+        return self._render(
+            "letter", frame, {"headline": subject, "preview": preview, "body": body}
+        )
+
+    def transactional(
+        self, kind: str, language: str, frame: Frame, *, tz: str = "Europe/Prague", **values: Any
+    ) -> Rendered:
+        """A letter that someone's own step set off. Each kind names its values in docs/emails.md;
+        a missing one raises UndefinedError. Aware moments are written on the clock of `tz`."""
+        if kind not in TRANSACTIONAL:
+            raise ValueError(f"There is no letter of the kind “{kind}”.")
+        lang = interface_for(language)
+        said = {
+            name: moment_words(value, tz, lang) if isinstance(value, datetime) else value
+            for name, value in values.items()
+        }
+        return self._render(kind, replace(frame, language=lang), said)
+
+    def _render(self, kind: str, frame: Frame, values: Mapping[str, Any]) -> Rendered:
+        context = clean_values({**_surroundings(frame), **values})
+        subject = clean_line(self._write(f"{kind}/subject.txt", context))
+        preheader = clean_line(self._write(f"{kind}/preheader.txt", context))
+        context |= {"subject": subject, "preheader": preheader}
+        html = self._write(f"{kind}/body.html", context)
+        text = self._write(f"{kind}/body.txt", context)
+        return Rendered(subject, preheader, self._inline(html, context), lay_out(text))
+
+    def _write(self, name: str, context: Mapping[str, Any]) -> str:
+        return self._templates.get_template(name).render(context)
+
+    def _inline(self, html: str, context: Mapping[str, Any]) -> str:
+        """The style sheet put into every tag: many mail programs drop it from the head."""
+        css = self._write("_partials/inline.css", context)
+        inliner = CSSInliner(
+            inline_style_tags=False,
+            keep_style_tags=True,
+            load_remote_stylesheets=False,
+            extra_css=css,
+            minify_css=True,
+        )
+        return inliner.inline(re.sub(r"\s*\n\s*", "\n", html))
+
+
+def _surroundings(frame: Frame) -> dict[str, Any]:
+    """What stands around every letter, as plain values."""
+    language, chrome = get_language(frame.language), get_language(interface_for(frame.language))
+    sender = asdict(frame.association) | {"signature": frame.association.signature()}
+    website = frame.association.website
+    return {
+        "lang": language.code,
+        "dir": language.dir,
+        "chrome": {"lang": chrome.code, "dir": chrome.dir},
+        "sender": sender | {"website": website if is_safe_link(website) else ""},
+        "base_url": frame.base_url,
+        "view_url": frame.view_url,
+        "versions": language_links(frame.versions, frame.language),
+        "is_test": frame.is_test,
+        "unsubscribe_token": UNSUBSCRIBE,
+        "preferences_token": PREFERENCES,
+    }
+
+
+def _markdown(source: str) -> dict[str, str]:
+    read = read_markdown(source)
+    # Sanitised two walls deep; everything else in a template is escaped.
+    return {"html": Markup(read.html), "text": read.text, "lead": read.lead}  # noqa: S704
+
+
+@pass_context
+def _say(context: Context, message: str, /, **values: Any) -> str:
+    """`_("…", name=…)` in a template: the words in the letter's language, the values escaped."""
+    text = Words(context["chrome"]["lang"]).say(message)
+    if context.eval_ctx.autoescape:
+        text = Markup(text)  # noqa: S704  our own catalogue, not a person's text
+    return text % values if values else text
+
+
+@pass_context
+def _count(context: Context, one: str, many: str, number: int, /, **values: Any) -> str:
+    """`ngettext(one, many, number)` in a template; `%(num)d` is the number."""
+    return Words(context["chrome"]["lang"]).count(one, many, number, **values)

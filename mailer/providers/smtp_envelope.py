@@ -1,0 +1,100 @@
+"""What goes into MAIL and RCPT, and which mails must not go there at all. Pure; holds no socket.
+
+A refusal from here carries the code a server would have used, but nothing was sent.
+"""
+
+import re
+from collections.abc import Mapping
+
+from mailer.providers.base import Fate, Mail, Outcome
+
+Extensions = Mapping[str, str]
+"""What EHLO offered: upper-case keyword → its parameters."""
+
+LONGEST_LINE = 998  # RFC 5322 2.1.1, without CRLF
+LONGEST_PATH = 254  # RFC 5321 4.5.3.1.3, without the angle brackets
+
+# A line break would start a command of the attacker's choice, an angle bracket or a space would
+# end the address and start parameters. Lone surrogates cannot be encoded.
+_UNSAFE = re.compile("[\x00-\x20\x7f-\x9f<>\u2028\u2029\ud800-\udfff]")
+
+
+def fault_of(mail: Mail) -> Outcome | None:
+    """A refusal if no server may be given this mail, whatever it offers."""
+    if mail.sender and not _is_safe(mail.sender):
+        return _refused(mail, "mail", 553, "The sender's address cannot be used in SMTP.")
+    if not _is_safe(mail.recipient):
+        return _refused(mail, "rcpt", 553, "The address cannot be used in SMTP.")
+    if not _has_clean_lines(mail.content):
+        # A server that takes a bare line feed for a line break may see a second mail in the
+        # first one (CVE-2023-51764): such content is never sent, not even repaired.
+        return _refused(mail, "mail", 554, "The message has broken or over-long lines.")
+    return None
+
+
+def limit_of(mail: Mail, offered: Extensions) -> Outcome | None:
+    """A refusal if this server cannot take the mail: too big, or an extension is missing.
+
+    RFC 1870 (SIZE), RFC 6531 (SMTPUTF8), RFC 6152 (8BITMIME). Domains are expected as A-labels;
+    a Unicode domain counts as an address that needs SMTPUTF8.
+    """
+    limit, size = offered.get("SIZE", ""), len(mail.content)
+    if limit.isdecimal() and 0 < int(limit) < size:
+        words = f"The message has {size} bytes; the server takes no more than {limit}."
+        return _refused(mail, "mail", 552, words)
+    if _needs_utf8(mail) and "SMTPUTF8" not in offered:
+        phase = "mail" if mail.recipient.isascii() else "rcpt"
+        words = "The address needs SMTPUTF8, which the mail server does not offer."
+        return _refused(mail, phase, 553, words)
+    if not mail.content.isascii() and "8BITMIME" not in offered:
+        words = "The message has 8-bit text, which the mail server does not take (no 8BITMIME)."
+        return _refused(mail, "mail", 554, words)
+    return None
+
+
+def commands(mail: Mail, offered: Extensions) -> tuple[tuple[str, bytes], ...]:
+    """MAIL, RCPT and DATA as (phase, line), for a mail that `fault_of` and `limit_of` let pass."""
+    parameters = ""
+    if "SIZE" in offered:
+        parameters += f" SIZE={len(mail.content)}"
+    if not mail.content.isascii():
+        parameters += " BODY=8BITMIME"
+    if _needs_utf8(mail):
+        parameters += " SMTPUTF8"
+    return (
+        ("mail", f"MAIL FROM:<{mail.sender}>{parameters}\r\n".encode()),
+        ("rcpt", f"RCPT TO:<{mail.recipient}>\r\n".encode()),
+        ("data", b"DATA\r\n"),
+    )
+
+
+def stuffed(content: bytes) -> bytes:
+    """`content` with every leading dot doubled (RFC 5321 4.5.2)."""
+    head = b"." if content.startswith(b".") else b""
+    return head + content.replace(b"\r\n.", b"\r\n..")
+
+
+def final_dot(content: bytes) -> bytes:
+    """What ends `content`: its own last line break, if it has one, is the dot's first half."""
+    return b".\r\n" if not content or content.endswith(b"\r\n") else b"\r\n.\r\n"
+
+
+def _is_safe(address: str) -> bool:
+    local, _, domain = address.rpartition("@")
+    fits = len(address.encode("utf-8", "replace")) <= LONGEST_PATH
+    return bool(local and domain) and fits and not _UNSAFE.search(address)
+
+
+def _has_clean_lines(content: bytes) -> bool:
+    breaks = content.count(b"\r\n")
+    if content.count(b"\r") != breaks or content.count(b"\n") != breaks or b"\0" in content:
+        return False
+    return max(map(len, content.split(b"\r\n"))) <= LONGEST_LINE
+
+
+def _needs_utf8(mail: Mail) -> bool:
+    return not (mail.sender.isascii() and mail.recipient.isascii())
+
+
+def _refused(mail: Mail, phase: str, code: int, text: str) -> Outcome:
+    return Outcome(mail.key, Fate.REFUSED, phase, code, text)

@@ -1,0 +1,154 @@
+"""One SMTP connection: say a line, read the reply. Knows no mail and decides no fate.
+
+smtplib is not used: it raises the same error for a connection lost at RCPT, at DATA and after
+the final dot, and only the last of these may mean that the mail arrived.
+"""
+
+import re
+import socket
+import ssl
+from dataclasses import dataclass
+from time import monotonic
+
+from mailer.providers.words import reason_of, tidy
+
+QUIT_SECONDS = 5
+LONGEST_LINE = 8192  # RFC 5321 asks for 512; a server that sends more than this is not one
+MOST_LINES = 100
+
+_REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?")
+
+
+class LineLost(Exception):
+    """The connection broke, stayed silent too long, or stopped speaking SMTP. It is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    code: int
+    lines: tuple[str, ...]
+
+    @property
+    def is_yes(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def text(self) -> str:
+        return tidy(" ".join(self.lines))
+
+
+class Session:
+    """An open connection. `used` counts the mails that were offered over it."""
+
+    def __init__(self, sock: socket.socket, reply_seconds: float) -> None:
+        # The body and its dot are two writes around a commit: Nagle would hold the dot back
+        # until the server's delayed acknowledgement, 40 ms for every mail.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sock = sock
+        self._heard = bytearray()
+        self._reply_seconds = reply_seconds
+        self.extensions: dict[str, str] = {}
+        self.used = 0
+        self.is_open = True
+
+    def say(self, line: str) -> Reply:
+        """Send one command and wait for its reply."""
+        self.write(f"{line}\r\n".encode())
+        return self.reply()
+
+    def write(self, data: bytes, seconds: float | None = None) -> None:
+        """Hand all of `data` to the network."""
+        try:
+            self._sock.settimeout(seconds or self._reply_seconds)
+            self._sock.sendall(data)
+        except OSError as error:
+            raise self.lost(f"the connection broke while sending ({reason_of(error)})") from error
+
+    def reply(self, seconds: float | None = None) -> Reply:
+        """The next reply, waiting `seconds` for all of it (smtp.reply_seconds unless given)."""
+        deadline = monotonic() + (seconds or self._reply_seconds)
+        lines: list[str] = []
+        while len(lines) < MOST_LINES:
+            match = _REPLY_LINE.fullmatch(self._line(deadline))
+            if match is None:
+                break
+            lines.append((match[3] or b"").decode("utf-8", "replace"))
+            if match[2] != b"-":
+                return Reply(int(match[1]), tuple(lines))
+        raise self.lost("the answer was not SMTP")
+
+    def has_spoken(self) -> bool:
+        """Whether the server hung up, or said something before it was asked. Never waits."""
+        if self._heard:
+            return True
+        try:
+            self._sock.settimeout(0)
+            self._heard += self._sock.recv(LONGEST_LINE)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        except OSError:
+            return True
+        return True
+
+    def start_tls(self, context: ssl.SSLContext, host: str, seconds: float) -> None:
+        """Encrypt from here on. Raises OSError, of which ssl.SSLError is one."""
+        if self._heard:
+            # Commands slipped in before the handshake would count as spoken inside it
+            # (CVE-2011-0411).
+            raise self.lost("the server spoke before encryption began")
+        self._sock.settimeout(seconds)
+        self._sock = context.wrap_socket(self._sock, server_hostname=host)
+
+    def own_literal(self) -> str:
+        """This end's address as EHLO takes it when there is no name (RFC 5321 4.1.3)."""
+        address = str(self._sock.getsockname()[0]).partition("%")[0]
+        return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+    def reset(self) -> None:
+        """Forget the envelope that was begun; a server that cannot is left."""
+        try:
+            if not self.say("RSET").is_yes:
+                self.close()
+        except LineLost:
+            return
+
+    def quit(self) -> None:
+        """Say goodbye, for five seconds at most; whatever the answer, nothing changes."""
+        if not self.is_open:
+            return
+        try:
+            self.write(b"QUIT\r\n", QUIT_SECONDS)
+            self.reply(QUIT_SECONDS)
+        except LineLost:
+            return
+        self.close()
+
+    def close(self) -> None:
+        """Hang up without a word: a mail whose dot was not sent is not sent."""
+        self.is_open = False
+        self._sock.close()
+
+    def lost(self, words: str) -> LineLost:
+        """Close, and give the error to raise."""
+        self.close()
+        return LineLost(words)
+
+    def _line(self, deadline: float) -> bytes:
+        while (end := self._heard.find(b"\n")) < 0:
+            if len(self._heard) > LONGEST_LINE:
+                raise self.lost("the answer was not SMTP")
+            self._heard += self._chunk(deadline)
+        line = bytes(self._heard[:end]).removesuffix(b"\r")
+        del self._heard[: end + 1]
+        return line
+
+    def _chunk(self, deadline: float) -> bytes:
+        try:
+            # Zero would mean "do not wait" and raise something else than a time-out.
+            self._sock.settimeout(max(deadline - monotonic(), 0.001))
+            chunk = self._sock.recv(LONGEST_LINE)
+        except OSError as error:
+            raise self.lost(f"no answer ({reason_of(error)})") from error
+        if not chunk:
+            raise self.lost("the server closed the connection")
+        return chunk

@@ -1,0 +1,143 @@
+"""Who a newsletter goes to: read in chunks, written into the ledger without ever doubling anyone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Insert, and_, exists, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from mailer.domain.consent import Cadence, SubscriberState
+from mailer.domain.delivery import DeliveryState
+from mailer.storage.deliveries import Delivery
+from mailer.storage.newsletters import Newsletter
+from mailer.storage.subscribers import Subscriber, is_mailable
+from mailer.storage.suppressions import Suppression
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person of the audience, as far as composing and addressing need it."""
+
+    id: int
+    public_id: UUID
+    address: str
+    address_key: str
+    language: str
+    content_languages: tuple[str, ...]
+    topics: tuple[str, ...]
+    cadence: Cadence
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Subscribers of this newsletter's cadence who do not get it, by reason."""
+
+    paused: int = 0
+    bounced: int = 0
+    unconfirmed: int = 0
+
+
+def iterate_members(
+    session: Session, newsletter: Newsletter, now: datetime, *, after: int = 0, chunk: int = 2000
+) -> Iterator[list[Member]]:
+    """The audience in chunks by id. Suppressed, paused and unconfirmed people are not in it."""
+    while True:
+        rows = session.execute(
+            select(*(getattr(Subscriber, name) for name in Member.__slots__))
+            .where(_is_in_audience(newsletter, now), Subscriber.id > after)
+            .order_by(Subscriber.id)
+            .limit(chunk)
+        ).all()
+        if not rows:
+            return
+        yield [Member(*row) for row in rows]
+        after = rows[-1].id
+
+
+def count_audience(session: Session, newsletter: Newsletter, now: datetime) -> dict[str, int]:
+    """How many would get it, by language, largest first."""
+    number = func.count()
+    rows = session.execute(
+        select(Subscriber.language, number)
+        .where(_is_in_audience(newsletter, now))
+        .group_by(Subscriber.language)
+        .order_by(number.desc(), Subscriber.language)
+    )
+    return {language: count for language, count in rows}
+
+
+def count_left_out(session: Session, newsletter: Newsletter, now: datetime) -> LeftOut:
+    """Who is on the list and still does not get it, for the sentence on the check page."""
+    paused = and_(Subscriber.state == SubscriberState.CONFIRMED, ~is_mailable(now))
+    gone = Subscriber.state.in_((SubscriberState.BOUNCED, SubscriberState.COMPLAINED))
+    pending = Subscriber.state == SubscriberState.PENDING
+    return LeftOut(
+        *(
+            session.scalar(
+                select(func.count()).select_from(Subscriber).where(
+                    condition, *_wishes(newsletter)
+                )
+            )
+            or 0
+            for condition in (paused, gone, pending)
+        )
+    )
+
+
+def _is_in_audience(newsletter: Newsletter, now: datetime) -> ColumnElement[bool]:
+    suppressed = exists().where(Suppression.address_key == Subscriber.address_key)
+    return and_(is_mailable(now), ~suppressed, *_wishes(newsletter))
+
+
+def _wishes(newsletter: Newsletter) -> list[ColumnElement[bool]]:
+    """A plan's issue goes to readers of its cadence; a letter to everyone with one of its topics
+    (to all when it names none)."""
+    wishes: list[ColumnElement[bool]] = []
+    if newsletter.plan:
+        wishes.append(Subscriber.cadence == newsletter.plan.cadence)
+    if newsletter.topics:
+        wishes.append(
+            or_(
+                *(
+                    Subscriber.topics.contains(f" {topic} ", autoescape=True)
+                    for topic in newsletter.topics
+                )
+            )
+        )
+    return wishes
+
+
+def add_deliveries(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows of the ledger; who is already in it for this newsletter stays as they are."""
+    if rows:
+        session.execute(_insert_or_keep(session), list(rows))
+
+
+def _insert_or_keep(session: Session) -> Insert:
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(Delivery).on_conflict_do_nothing(
+            index_elements=["newsletter_id", "subscriber_id"]
+        )
+    return sqlite.insert(Delivery).on_conflict_do_nothing(
+        index_elements=["newsletter_id", "subscriber_id"]
+    )
+
+
+def find_last_member(session: Session, newsletter_id: int) -> int:
+    """The highest subscriber already written down, where an interrupted preparation goes on."""
+    query = select(func.max(Delivery.subscriber_id)).where(
+        Delivery.newsletter_id == newsletter_id
+    )
+    return session.scalar(query) or 0
+
+
+def count_written(session: Session, newsletter_id: int) -> int:
+    """The audience as written down: everyone but those whose letter would have been empty."""
+    query = select(func.count()).where(
+        Delivery.newsletter_id == newsletter_id, Delivery.state != DeliveryState.SKIPPED
+    )
+    return session.scalar(query) or 0

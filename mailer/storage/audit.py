@@ -1,0 +1,49 @@
+"""Who did what, when. Rows are only ever added."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mailer.storage.db import Base, BigId, Identified, Moment
+
+
+class AuditEntry(Identified, Base):
+    """`who` is a name kept as text, so that the entry outlives the account; "command line" and
+    "clock" act too."""
+
+    __tablename__ = "audit_entry"
+
+    at: Mapped[datetime] = mapped_column(Moment, index=True)
+    who: Mapped[str] = mapped_column(String(254))
+    action: Mapped[str] = mapped_column(String(60))
+    thing: Mapped[str] = mapped_column(String(24), default="")
+    thing_id: Mapped[int | None] = mapped_column(BigId)
+    detail: Mapped[Any] = mapped_column(JSON, default=dict)
+
+
+def record(
+    session: Session, who: str, action: str, now: datetime, *, thing: str = "",
+    thing_id: int | None = None, **detail: Any,
+) -> None:
+    """Add one line to the log. `detail` holds facts, never an address or a secret."""
+    session.add(
+        AuditEntry(at=now, who=who, action=action, thing=thing, thing_id=thing_id, detail=detail)
+    )
+
+
+def list_entries(session: Session, *, before: int | None = None, limit: int = 100) -> Sequence[AuditEntry]:
+    """The newest entries, or those before the given id."""
+    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
+    return session.scalars(query.where(AuditEntry.id < before) if before else query).all()
+
+
+def list_about(session: Session, thing: str, thing_id: int) -> Sequence[AuditEntry]:
+    """All that happened to one thing, oldest first."""
+    return session.scalars(
+        select(AuditEntry)
+        .where(AuditEntry.thing == thing, AuditEntry.thing_id == thing_id)
+        .order_by(AuditEntry.id)
+    ).all()

@@ -1,0 +1,157 @@
+"""Engine, column types, sessions, and the only commit in the house."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    DateTime,
+    Dialect,
+    Engine,
+    Enum,
+    Integer,
+    MetaData,
+    String,
+    TypeDecorator,
+    create_engine,
+    event,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+
+from mailer.domain.when import Confidence, Precision
+
+Sessions = Callable[[], AbstractContextManager[Session]]
+"""Opens a transaction: commits at the end of the block, rolls back when it raises."""
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment: aware and in UTC in Python, on both databases."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Codes(TypeDecorator[tuple[str, ...]]):
+    """A short list of codes (languages, topics) as one text, each between spaces: ` cs uk `.
+
+    Equal lists are equal texts, so a GROUP BY finds readers with the same wishes, and
+    `contains_code` finds one code with LIKE.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str:
+        return f" {' '.join(value)} " if value else ""
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
+        return tuple(value.split()) if value else ()
+
+
+def enum_type(values: type[StrEnum]) -> Enum:
+    """A column of a StrEnum: stored as its values, readable in any database client."""
+    return Enum(
+        values,
+        native_enum=False,
+        create_constraint=False,
+        length=24,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+def when_columns(prefix: str) -> tuple[Any, ...]:
+    """The columns of a `When`, in the order of its fields; `<prefix>_starts_on` sorts."""
+    naive = DateTime(timezone=False)
+    return (
+        mapped_column(f"{prefix}_precision", enum_type(Precision), default=Precision.UNKNOWN),
+        mapped_column(f"{prefix}_starts_on", Date, nullable=True, index=True),
+        mapped_column(f"{prefix}_ends_on", Date, nullable=True, index=True),
+        mapped_column(f"{prefix}_starts_at", naive, nullable=True),
+        mapped_column(f"{prefix}_ends_at", naive, nullable=True),
+        mapped_column(f"{prefix}_tz", String(64), default="Europe/Prague"),
+        mapped_column(f"{prefix}_confidence", enum_type(Confidence), default=Confidence.EXACT),
+        mapped_column(f"{prefix}_raw", String(200), default=""),
+        mapped_column(f"{prefix}_season", String(8), default=""),
+    )
+
+
+class Identified:
+    """A row with a number of its own."""
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `url`; SQLite is set up to lose nothing that was acknowledged.
+
+    WAL lets pages read while the worker writes; `synchronous=FULL` because NORMAL may forget a
+    commit at a power cut, and a forgotten commit is a mail sent twice; BEGIN IMMEDIATE (see
+    `open_sessions`) because upgrading a read transaction fails at once instead of waiting.
+    """
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_immediately)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN would be a deferred one
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediately(connection: Any) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def open_sessions(engine: Engine, *, reads_only: bool = False) -> Sessions:
+    """A way to open transactions on `engine`. This is the one place that commits.
+
+    `reads_only` takes no write lock on SQLite, so that pages never wait for the worker, and
+    never commits: what a GET request might have changed by mistake is gone at its end.
+    """
+    bind = engine.execution_options(sqlite_begin="DEFERRED") if reads_only else engine
+    make = sessionmaker(bind, expire_on_commit=False)
+
+    @contextmanager
+    def transaction() -> Iterator[Session]:
+        with make() as session:
+            yield session
+            if not reads_only:
+                session.commit()
+
+    return transaction

@@ -1,0 +1,450 @@
+"""The ledger: one row per mail to one person, and the only questions that may change its state.
+
+A row is written by whoever holds its claim: `generation` goes up with every claim, and every
+later write names the generation it was claimed with. A process that wakes up late changes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    UniqueConstraint,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mailer.domain.consent import SubscriberState
+from mailer.domain.delivery import (
+    ARRIVED_STATES,
+    OPEN_STATES,
+    Account,
+    DeliveryKind,
+    DeliveryState,
+    Next,
+)
+from mailer.domain.newsletter import NewsletterState
+from mailer.storage.db import Base, BigId, Identified, Moment, enum_type
+from mailer.storage.newsletters import Newsletter
+from mailer.storage.subscribers import Subscriber
+from mailer.storage.suppressions import Scope, Suppression
+
+_S = DeliveryState
+
+
+class Delivery(Identified, Base):
+    """`address` is the one at the time the row was written. `template` and `context` are set for
+    transactional mail only; newsletters have a cohort. `reader_id` is the subscriber's public id,
+    kept here so that a letter's links are made without a join. `is_repeat`: its first fate was unknown
+    and this is the one resend. `reason` says why it was skipped, suppressed or cancelled."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("newsletter_id", "subscriber_id"),
+        Index("ix_delivery_due", "newsletter_id", "state", "next_at"),
+    )
+
+    newsletter_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("newsletter.id"))
+    cohort_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("cohort.id"))
+    subscriber_id: Mapped[int | None] = mapped_column(
+        BigId, ForeignKey("subscriber.id", ondelete="SET NULL"), index=True
+    )
+    reader_id: Mapped[UUID | None]
+    kind: Mapped[DeliveryKind] = mapped_column(enum_type(DeliveryKind))
+    language: Mapped[str] = mapped_column(String(16))
+    address: Mapped[str] = mapped_column(String(254))
+    address_key: Mapped[str] = mapped_column(String(64))
+    state: Mapped[DeliveryState] = mapped_column(enum_type(DeliveryState), default=_S.QUEUED)
+    reason: Mapped[str] = mapped_column(String(100), default="")
+    generation: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str] = mapped_column(String(64), default="")
+    lease_until: Mapped[datetime | None] = mapped_column(Moment)
+    attempts: Mapped[int] = mapped_column(default=0)
+    is_repeat: Mapped[bool] = mapped_column(default=False)
+    next_at: Mapped[datetime | None] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+    template: Mapped[str] = mapped_column(String(24), default="")
+    context: Mapped[Any] = mapped_column(JSON, default=None)
+    provider: Mapped[str] = mapped_column(String(24), default="")
+    provider_message_id: Mapped[str] = mapped_column(String(200), default="")
+    last_code: Mapped[int] = mapped_column(default=0)
+    last_text: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    changed_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class Attempt(Identified, Base):
+    """What happened at an attempt that was not simply accepted at the first try."""
+
+    __tablename__ = "attempt"
+
+    delivery_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("delivery.id", ondelete="CASCADE"), index=True
+    )
+    at: Mapped[datetime] = mapped_column(Moment)
+    outcome: Mapped[str] = mapped_column(String(24))
+    phase: Mapped[str] = mapped_column(String(16), default="")
+    code: Mapped[int] = mapped_column(default=0)
+    text: Mapped[str] = mapped_column(String(500), default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that this process may work on until `lease_until`."""
+
+    id: int
+    generation: int
+    kind: DeliveryKind
+    newsletter_id: int | None
+    cohort_id: int | None
+    subscriber_id: int | None
+    reader_id: UUID | None
+    address: str
+    language: str
+    template: str
+    context: Any
+    attempts: int
+    is_repeat: bool
+    expires_at: datetime
+    created_at: datetime
+
+
+def claim_transactional(
+    session: Session, owner: str, now: datetime, lease: timedelta, limit: int
+) -> list[Claim]:
+    """Mail that a person is waiting for, oldest first."""
+    due = _due(now).where(Delivery.newsletter_id.is_(None))
+    return _claim(session, due.order_by(Delivery.id), owner, now, lease, limit)
+
+
+def claim_newsletter(
+    session: Session, owner: str, now: datetime, lease: timedelta, limit: int
+) -> list[Claim]:
+    """Mails of newsletters that are being sent, the oldest newsletter first."""
+    sending = select(Newsletter.id).where(Newsletter.state == NewsletterState.SENDING)
+    due = _due(now).where(Delivery.newsletter_id.in_(sending))
+    order = (Delivery.newsletter_id, Delivery.next_at, Delivery.id)
+    return _claim(session, due.order_by(*order), owner, now, lease, limit)
+
+
+def _due(now: datetime) -> Select[tuple[int]]:
+    return select(Delivery.id).where(
+        Delivery.state.in_((_S.QUEUED, _S.DEFERRED)), Delivery.next_at <= now
+    )
+
+
+def _claim(
+    session: Session, due: Select[tuple[int]], owner: str, now: datetime, lease: timedelta,
+    limit: int,
+) -> list[Claim]:
+    chosen = due.limit(limit).with_for_update(skip_locked=True)
+    rows = session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(chosen))
+        .values(
+            state=_S.CLAIMED,
+            generation=Delivery.generation + 1,
+            lease_owner=owner,
+            lease_until=now + lease,
+            changed_at=now,
+        )
+        .returning(*(getattr(Delivery, name) for name in Claim.__slots__))
+        .execution_options(synchronize_session=False)
+    )
+    return sorted((Claim(*row) for row in rows), key=lambda claim: claim.id)
+
+
+def hand_off(session: Session, claim_id: int, generation: int, now: datetime) -> bool:
+    """Commit A: may this mail pass the point of no return, here and now?
+
+    True, and the row is `handing_off`, only if the claim is still ours, its lease runs, the
+    newsletter is still being sent, and nobody has left or been suppressed meanwhile.
+    """
+    result = session.execute(
+        update(Delivery)
+        .where(
+            _held(claim_id, generation),
+            Delivery.lease_until > now,
+            Delivery.expires_at > now,
+            ~_must_not_be_mailed(),
+            or_(Delivery.newsletter_id.is_(None), _is_being_sent()),
+        )
+        .values(state=_S.HANDING_OFF, attempts=Delivery.attempts + 1, changed_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount)
+
+
+def _held(claim_id: int, generation: int) -> Any:
+    return and_(
+        Delivery.id == claim_id, Delivery.generation == generation, Delivery.state == _S.CLAIMED
+    )
+
+
+def _must_not_be_mailed() -> Any:
+    """Suppressed altogether; or, for a newsletter, left or suppressed for newsletters."""
+    suppressed = exists().where(
+        Suppression.address_key == Delivery.address_key,
+        or_(Suppression.scope == Scope.EVERYTHING, Delivery.newsletter_id.is_not(None)),
+    )
+    stays = exists().where(
+        Subscriber.id == Delivery.subscriber_id, Subscriber.state == SubscriberState.CONFIRMED
+    )
+    return or_(suppressed, and_(Delivery.newsletter_id.is_not(None), ~stays))
+
+
+def _is_being_sent() -> Any:
+    return exists().where(
+        Newsletter.id == Delivery.newsletter_id, Newsletter.state == NewsletterState.SENDING
+    )
+
+
+def settle_held(session: Session, claim_id: int, generation: int, now: datetime) -> None:
+    """The gate stayed shut for a claimed mail: write down why. A lost claim is left alone."""
+    for condition, state, reason in (
+        (_must_not_be_mailed(), _S.SUPPRESSED, "left or suppressed"),
+        (Delivery.expires_at <= now, _S.EXPIRED, "too late"),
+        (True, _S.QUEUED, ""),
+    ):
+        result = session.execute(
+            update(Delivery)
+            .where(_held(claim_id, generation), condition)
+            .values(state=state, reason=reason, changed_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        if result.rowcount:
+            return
+
+
+def record(
+    session: Session, claim: Claim, decided: Next, now: datetime, *, outcome: str,
+    provider: str = "", phase: str = "", code: int = 0, text: str = "",
+    provider_message_id: str = "",
+) -> bool:
+    """Commit B: write what became of a mail. False if the row is no longer ours to write.
+
+    Anything but an acceptance at the first try also leaves a row in `attempt`.
+    """
+    values = {
+        "state": decided.state,
+        "next_at": decided.next_at,
+        "last_code": code,
+        "last_text": text[:500],
+        "provider": provider,
+        "provider_message_id": provider_message_id[:200],
+        "is_repeat": claim.is_repeat or decided.state == _S.UNKNOWN,
+        "changed_at": now,
+    }
+    result = session.execute(
+        update(Delivery)
+        .where(
+            Delivery.id == claim.id,
+            Delivery.generation == claim.generation,
+            Delivery.state.in_((_S.CLAIMED, _S.HANDING_OFF)),
+        )
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
+    if not result.rowcount:
+        return False
+    if decided.state != _S.ACCEPTED or claim.attempts:
+        session.add(
+            Attempt(
+                delivery_id=claim.id, at=now, outcome=outcome, phase=phase, code=code,
+                text=text[:500],
+            )
+        )
+    return True
+
+
+def release(session: Session, owner: str, now: datetime) -> int:
+    """Give back what this process claimed and did not begin. Returns how many."""
+    return _move(
+        session, and_(Delivery.lease_owner == owner, Delivery.state == _S.CLAIMED),
+        {"state": _S.QUEUED, "changed_at": now},
+    )
+
+
+def keep_leases(session: Session, owner: str, until: datetime) -> int:
+    """Renew the leases of a process that is still at work."""
+    return _move(
+        session, and_(Delivery.lease_owner == owner, Delivery.state == _S.CLAIMED),
+        {"lease_until": until},
+    )
+
+
+def recover(session: Session, now: datetime, wait: timedelta, *, sole_sender: bool) -> tuple[int, int]:
+    """Take over from a process that died: what it had only claimed is queued again, what it was
+    handing off is `unknown` until `wait` is over. Returns both counts.
+
+    `sole_sender`: the caller holds the lock that proves every other process dead; otherwise only
+    rows whose lease has run out are touched.
+    """
+    dead = True if sole_sender else Delivery.lease_until <= now
+    queued = _move(
+        session, and_(Delivery.state == _S.CLAIMED, dead),
+        {"state": _S.QUEUED, "changed_at": now},
+    )
+    unknown = _move(
+        session, and_(Delivery.state == _S.HANDING_OFF, dead, ~Delivery.is_repeat),
+        {"state": _S.UNKNOWN, "next_at": now + wait, "is_repeat": True, "changed_at": now},
+    )
+    final = _move(
+        session, and_(Delivery.state == _S.HANDING_OFF, dead),
+        {"state": _S.UNKNOWN, "next_at": None, "changed_at": now},
+    )
+    return queued, unknown + final
+
+
+def requeue_unknown(session: Session, now: datetime) -> int:
+    """Unknown mails whose wait is over go out once more, with the same Message-ID."""
+    return _move(
+        session, and_(Delivery.state == _S.UNKNOWN, Delivery.next_at <= now),
+        {"state": _S.QUEUED, "changed_at": now},
+    )
+
+
+def expire(session: Session, now: datetime) -> int:
+    """Mails that nobody would want any more do not leave."""
+    return _move(
+        session,
+        and_(Delivery.state.in_((_S.QUEUED, _S.DEFERRED)), Delivery.expires_at <= now),
+        {"state": _S.EXPIRED, "reason": "too late", "changed_at": now},
+    )
+
+
+def cancel_open(session: Session, newsletter_id: int, now: datetime) -> int:
+    """Cancel what has not begun to leave. What is being handed off this moment still finishes."""
+    waiting = (_S.QUEUED, _S.CLAIMED, _S.DEFERRED)
+    return _move(
+        session,
+        and_(Delivery.newsletter_id == newsletter_id, Delivery.state.in_(waiting)),
+        {"state": _S.CANCELLED, "changed_at": now},
+    )
+
+
+def requeue(session: Session, newsletter_id: int, states: Iterable[DeliveryState], expires_at: datetime, now: datetime) -> int:
+    """A coordinator asks for failed mails to be tried again."""
+    return _move(
+        session,
+        and_(Delivery.newsletter_id == newsletter_id, Delivery.state.in_(tuple(states))),
+        {"state": _S.QUEUED, "next_at": now, "expires_at": expires_at, "changed_at": now},
+    )
+
+
+def _move(session: Session, which: Any, values: dict[str, Any]) -> int:
+    result = session.execute(
+        update(Delivery).where(which).values(values).execution_options(synchronize_session=False)
+    )
+    return int(result.rowcount)
+
+
+def get_account(session: Session, newsletter: Newsletter) -> Account:
+    """How the newsletter stands, every delivery counted in exactly one state."""
+    rows = session.execute(
+        select(Delivery.state, func.count(), func.count(Delivery.next_at))
+        .where(Delivery.newsletter_id == newsletter.id)
+        .group_by(Delivery.state)
+    ).all()
+    return Account(
+        audience=newsletter.audience_count or 0,
+        by_state={state: number for state, number, _ in rows},
+        waiting_unknown=next((waits for state, _, waits in rows if state == _S.UNKNOWN), 0),
+    )
+
+
+def has_open(session: Session, newsletter_id: int) -> bool:
+    """Whether something will still happen to a mail of this newsletter."""
+    waits = and_(Delivery.state == _S.UNKNOWN, Delivery.next_at.is_not(None))
+    query = select(Delivery.id).where(
+        Delivery.newsletter_id == newsletter_id, or_(Delivery.state.in_(OPEN_STATES), waits)
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def count_by_language(session: Session, newsletter_id: int) -> dict[str, int]:
+    """The audience by language, largest first."""
+    number = func.count()
+    rows = session.execute(
+        select(Delivery.language, number)
+        .where(Delivery.newsletter_id == newsletter_id, Delivery.state != _S.SKIPPED)
+        .group_by(Delivery.language)
+        .order_by(number.desc(), Delivery.language)
+    )
+    return {language: count for language, count in rows}
+
+
+def list_deliveries(
+    session: Session, newsletter_id: int, *, state: DeliveryState | None = None,
+    language: str = "", after: int = 0, limit: int = 100,
+) -> Sequence[Delivery]:
+    """The list behind a number of the report, by id after `after`."""
+    query = select(Delivery).where(Delivery.newsletter_id == newsletter_id, Delivery.id > after)
+    if state:
+        query = query.where(Delivery.state == state)
+    if language:
+        query = query.where(Delivery.language == language)
+    return session.scalars(query.order_by(Delivery.id).limit(limit)).all()
+
+
+def list_attempts(session: Session, delivery_ids: Iterable[int]) -> Sequence[Attempt]:
+    return session.scalars(
+        select(Attempt).where(Attempt.delivery_id.in_(tuple(delivery_ids))).order_by(Attempt.id)
+    ).all()
+
+
+def list_confirmation_moments(session: Session, subscriber_id: int, since: datetime) -> list[datetime]:
+    """When mails that a stranger could trigger were queued for this person, for the caps."""
+    return list(
+        session.scalars(
+            select(Delivery.created_at).where(
+                Delivery.subscriber_id == subscriber_id,
+                Delivery.template.in_(("confirm", "already", "preferences")),
+                Delivery.created_at >= since,
+            )
+        )
+    )
+
+
+def find_oldest_due(session: Session, now: datetime) -> datetime | None:
+    """Since when the oldest due mail has been waiting: grows when nobody sends."""
+    sending = select(Newsletter.id).where(Newsletter.state == NewsletterState.SENDING)
+    return session.scalar(
+        select(func.min(Delivery.next_at)).where(
+            Delivery.state.in_((_S.QUEUED, _S.DEFERRED)),
+            Delivery.next_at <= now,
+            or_(Delivery.newsletter_id.is_(None), Delivery.newsletter_id.in_(sending)),
+        )
+    )
+
+
+def list_told(
+    session: Session, subscriber_ids: Sequence[int], since: datetime
+) -> dict[int, tuple[int, ...]]:
+    """For each of these people, the cohorts whose letters arrived with them, in order."""
+    rows = session.execute(
+        select(Delivery.subscriber_id, Delivery.cohort_id)
+        .where(
+            Delivery.subscriber_id.in_(subscriber_ids),
+            Delivery.cohort_id.is_not(None),
+            Delivery.state.in_(ARRIVED_STATES),
+            Delivery.created_at >= since,
+        )
+        .order_by(Delivery.cohort_id)
+    )
+    told: dict[int, list[int]] = {}
+    for subscriber_id, cohort_id in rows:
+        told.setdefault(subscriber_id, []).append(cohort_id)
+    return {subscriber_id: tuple(cohorts) for subscriber_id, cohorts in told.items()}

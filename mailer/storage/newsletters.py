@@ -1,0 +1,180 @@
+"""Newsletters, their variants (one per language) and cohorts (readers who get the same letter)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from secrets import token_urlsafe
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from mailer.domain.content import ItemKind
+from mailer.domain.digest import Role
+from mailer.domain.errors import NotFound
+from mailer.domain.newsletter import NewsletterKind, NewsletterState
+from mailer.storage.db import Base, BigId, Codes, Identified, Moment, enum_type
+from mailer.storage.plans import Plan
+
+
+class Newsletter(Identified, Base):
+    """`period_key` names the occurrence of the plan (its local date), so a plan's issue exists
+    once. `snapshot` is the content as approved. `expires_at`: no mail of it leaves after that."""
+
+    __tablename__ = "newsletter"
+    __table_args__ = (UniqueConstraint("plan_id", "period_key"),)
+
+    slug: Mapped[str] = mapped_column(String(80), unique=True)
+    kind: Mapped[NewsletterKind] = mapped_column(enum_type(NewsletterKind))
+    state: Mapped[NewsletterState] = mapped_column(
+        enum_type(NewsletterState), default=NewsletterState.DRAFT, index=True
+    )
+    title: Mapped[str] = mapped_column(String(200))
+    plan_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("plan.id"))
+    period_key: Mapped[str | None] = mapped_column(String(16))
+    topics: Mapped[tuple[str, ...]] = mapped_column(Codes(400), default=())
+    send_at: Mapped[datetime | None] = mapped_column(Moment)
+    next_issue_at: Mapped[datetime | None] = mapped_column(Moment)
+    expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    snapshot: Mapped[str] = mapped_column(Text, default="")
+    content_hash: Mapped[str] = mapped_column(String(64), default="")
+    tested_hash: Mapped[str] = mapped_column(String(64), default="")
+    audience_count: Mapped[int | None]
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    created_by: Mapped[str] = mapped_column(String(254), default="")
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    changed_at: Mapped[datetime] = mapped_column(Moment)
+    approved_by: Mapped[str] = mapped_column(String(254), default="")
+    approved_at: Mapped[datetime | None] = mapped_column(Moment)
+    started_at: Mapped[datetime | None] = mapped_column(Moment)
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    plan: Mapped[Plan | None] = relationship()
+    variants: Mapped[list["Variant"]] = relationship(
+        back_populates="newsletter", cascade="all, delete-orphan", order_by="Variant.position"
+    )
+
+
+class Variant(Identified, Base):
+    """The newsletter in one language. `body` is Markdown: a letter's text, or a digest's note on
+    top. `html` and `text` are the public copy, written when sending starts."""
+
+    __tablename__ = "variant"
+    __table_args__ = (UniqueConstraint("newsletter_id", "lang"),)
+
+    newsletter_id: Mapped[int] = mapped_column(BigId, ForeignKey("newsletter.id"))
+    lang: Mapped[str] = mapped_column(String(16))
+    position: Mapped[int] = mapped_column(default=0)
+    subject: Mapped[str] = mapped_column(String(200), default="")
+    preheader: Mapped[str] = mapped_column(String(200), default="")
+    body: Mapped[str] = mapped_column(Text, default="")
+    html: Mapped[str] = mapped_column(Text, default="")
+    text: Mapped[str] = mapped_column(Text, default="")
+    newsletter: Mapped[Newsletter] = relationship(back_populates="variants")
+
+
+class Cohort(Identified, Base):
+    """Readers whose wishes and history are equal, and the one letter they all get.
+
+    `key` hashes what decides the letter. `is_empty`: nothing for them this time (rule R13).
+    """
+
+    __tablename__ = "cohort"
+    __table_args__ = (UniqueConstraint("newsletter_id", "key"),)
+
+    newsletter_id: Mapped[int] = mapped_column(BigId, ForeignKey("newsletter.id"))
+    key: Mapped[str] = mapped_column(String(64))
+    language: Mapped[str] = mapped_column(String(16))
+    subject: Mapped[str] = mapped_column(String(200), default="")
+    preheader: Mapped[str] = mapped_column(String(200), default="")
+    html: Mapped[str] = mapped_column(Text, default="")
+    text: Mapped[str] = mapped_column(Text, default="")
+    is_empty: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    items: Mapped[list["CohortItem"]] = relationship(cascade="all, delete-orphan")
+
+
+class CohortItem(Base):
+    """An item in a cohort's letter. Joined with accepted deliveries it is the ledger: who was
+    told what, in which version, without a row per person and item."""
+
+    __tablename__ = "cohort_item"
+
+    cohort_id: Mapped[int] = mapped_column(BigId, ForeignKey("cohort.id"), primary_key=True)
+    kind: Mapped[ItemKind] = mapped_column(enum_type(ItemKind), primary_key=True)
+    item_id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    role: Mapped[Role] = mapped_column(enum_type(Role), primary_key=True)
+    revision: Mapped[int]
+
+
+def make_slug() -> str:
+    """An address for a newsletter that nobody can guess before it is public."""
+    return token_urlsafe(9).replace("_", "-").lower()
+
+
+def get_newsletter(session: Session, newsletter_id: int) -> Newsletter:
+    newsletter = session.get(Newsletter, newsletter_id)
+    if newsletter is None:
+        raise NotFound("newsletter", newsletter_id)
+    return newsletter
+
+
+def find_by_slug(session: Session, slug: str) -> Newsletter | None:
+    return session.scalar(select(Newsletter).where(Newsletter.slug == slug))
+
+
+def find_issue(session: Session, plan_id: int, period_key: str) -> Newsletter | None:
+    """The plan's issue of that occurrence."""
+    return session.scalar(
+        select(Newsletter).where(
+            Newsletter.plan_id == plan_id, Newsletter.period_key == period_key
+        )
+    )
+
+
+def list_newsletters(
+    session: Session, *states: NewsletterState, limit: int = 100
+) -> Sequence[Newsletter]:
+    """Newsletters in those states (all of them if none is named), newest first."""
+    query = select(Newsletter).order_by(Newsletter.id.desc()).limit(limit)
+    return session.scalars(query.where(Newsletter.state.in_(states)) if states else query).all()
+
+
+def list_due(session: Session, now: datetime) -> Sequence[Newsletter]:
+    """Scheduled newsletters whose time has come, the earliest first."""
+    return session.scalars(
+        select(Newsletter)
+        .where(Newsletter.state == NewsletterState.SCHEDULED, Newsletter.send_at <= now)
+        .order_by(Newsletter.send_at)
+    ).all()
+
+
+def list_archive(session: Session, lang: str, *, limit: int = 50) -> Sequence[Variant]:
+    """Public copies in a language, newest first."""
+    return session.scalars(
+        select(Variant)
+        .join(Variant.newsletter)
+        .where(
+            Variant.lang == lang,
+            Variant.html != "",
+            Newsletter.state.in_((NewsletterState.SENDING, NewsletterState.SENT)),
+        )
+        .order_by(Newsletter.started_at.desc(), Newsletter.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def find_variant(newsletter: Newsletter, lang: str) -> Variant | None:
+    return next((variant for variant in newsletter.variants if variant.lang == lang), None)
+
+
+def find_cohort(session: Session, newsletter_id: int, key: str) -> Cohort | None:
+    return session.scalar(
+        select(Cohort).where(Cohort.newsletter_id == newsletter_id, Cohort.key == key)
+    )
+
+
+def get_cohort(session: Session, cohort_id: int) -> Cohort:
+    cohort = session.get(Cohort, cohort_id)
+    if cohort is None:
+        raise NotFound("cohort", cohort_id)
+    return cohort
+
+

@@ -1,0 +1,46 @@
+"""Plans: digests that come round by themselves."""
+
+from datetime import datetime, time
+
+from sqlalchemy import String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mailer.domain.consent import Cadence
+from mailer.domain.errors import NotFound
+from mailer.storage.db import Base, Identified, Moment, enum_type
+
+
+class Plan(Identified, Base):
+    """`at` is local time in `tz`; `weekday` 0 is Monday. A draft is made `draft_lead_hours`
+    before, and sent without approval only when `is_automatic`. `last_period` is the key of the
+    newest issue, so that no occurrence gives two."""
+
+    __tablename__ = "plan"
+
+    slug: Mapped[str] = mapped_column(String(60), unique=True)
+    name: Mapped[str] = mapped_column(String(100))
+    cadence: Mapped[Cadence] = mapped_column(enum_type(Cadence), default=Cadence.WEEKLY)
+    weekday: Mapped[int] = mapped_column(default=3)
+    at: Mapped[time] = mapped_column(default=time(9, 0))
+    tz: Mapped[str] = mapped_column(String(64), default="Europe/Prague")
+    draft_lead_hours: Mapped[int] = mapped_column(default=17)
+    late_limit_hours: Mapped[int] = mapped_column(default=72)
+    is_automatic: Mapped[bool] = mapped_column(default=False)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    last_period: Mapped[str] = mapped_column(String(16), default="")
+    created_at: Mapped[datetime] = mapped_column(Moment)
+
+
+def get_plan(session: Session, slug: str) -> Plan:
+    plan = session.scalar(select(Plan).where(Plan.slug == slug))
+    if plan is None:
+        raise NotFound("plan", slug)
+    return plan
+
+
+def list_active_plans(session: Session) -> list[Plan]:
+    return list(session.scalars(select(Plan).where(Plan.is_active).order_by(Plan.id)))
+
+
+def list_plans(session: Session) -> list[Plan]:
+    return list(session.scalars(select(Plan).order_by(Plan.id)))

@@ -1,0 +1,27 @@
+"""Single-use links that have been used, by the id inside them (signatures are malleable)."""
+
+from datetime import datetime
+
+from sqlalchemy import String, insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mailer.storage.db import Base, Moment
+
+
+class Redemption(Base):
+    __tablename__ = "redemption"
+
+    jti: Mapped[str] = mapped_column(String(32), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(24))
+    at: Mapped[datetime] = mapped_column(Moment)
+
+
+def redeem(session: Session, jti: str, purpose: str, now: datetime) -> bool:
+    """True for the first who comes with this id, False for everyone after, even at once."""
+    try:
+        with session.begin_nested():
+            session.execute(insert(Redemption).values(jti=jti, purpose=purpose, at=now))
+    except IntegrityError:
+        return False
+    return True

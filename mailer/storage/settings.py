@@ -1,0 +1,46 @@
+"""What coordinators set for the whole service, a JSON value per key. Operators' settings are in
+the configuration file and never here."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, String
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mailer.domain.association import Association
+from mailer.storage.db import Base, Moment
+
+
+class Setting(Base):
+    __tablename__ = "setting"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+    changed_at: Mapped[datetime] = mapped_column(Moment)
+
+
+def find_setting(session: Session, key: str) -> Any | None:
+    setting = session.get(Setting, key)
+    return setting.value if setting else None
+
+
+def save_setting(session: Session, key: str, value: Any, now: datetime) -> None:
+    """Put `value` (JSON) under `key`, whatever stood there."""
+    session.merge(Setting(key=key, value=value, changed_at=now))
+
+
+def drop_setting(session: Session, key: str) -> None:
+    setting = session.get(Setting, key)
+    if setting:
+        session.delete(setting)
+
+
+def get_association(session: Session) -> Association:
+    """The sender as set up; a nameless one before anybody has set it up."""
+    value = find_setting(session, "association")
+    return Association(**value) if value else Association(name="Newsletter")
+
+
+def save_association(session: Session, association: Association, now: datetime) -> None:
+    save_setting(session, "association", asdict(association), now)

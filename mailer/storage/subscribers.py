@@ -1,0 +1,110 @@
+"""Subscribers: address, state and wishes. What they agreed to is in `consents`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, String, func, or_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mailer.domain.consent import Cadence, SubscriberState
+from mailer.domain.errors import NotFound
+from mailer.storage.db import Base, Codes, Identified, Moment, enum_type
+
+
+class Subscriber(Identified, Base):
+    """`address_key` is the keyed hash of the normalised address and its identity; `public_id`
+    stands in links. `content_languages` are all they read, best first, `language` leading."""
+
+    __tablename__ = "subscriber"
+
+    public_id: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
+    address: Mapped[str] = mapped_column(String(254))
+    address_key: Mapped[str] = mapped_column(String(64), unique=True)
+    state: Mapped[SubscriberState] = mapped_column(enum_type(SubscriberState), index=True)
+    language: Mapped[str] = mapped_column(String(16))
+    content_languages: Mapped[tuple[str, ...]] = mapped_column(Codes(100))
+    topics: Mapped[tuple[str, ...]] = mapped_column(Codes(400), default=())
+    cadence: Mapped[Cadence] = mapped_column(enum_type(Cadence), default=Cadence.WEEKLY)
+    paused_until: Mapped[datetime | None] = mapped_column(Moment)
+    source: Mapped[str] = mapped_column(String(40), default="form")
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Moment)
+    left_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list of subscribers is narrowed to. The one builder behind list, count and export."""
+
+    search: str = ""
+    state: str = ""
+    language: str = ""
+    topic: str = ""
+    source: str = ""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if self.search:
+            found.append(func.lower(Subscriber.address).contains(self.search.lower(), autoescape=True))
+        if self.state:
+            found.append(Subscriber.state == self.state)
+        if self.language:
+            found.append(Subscriber.language == self.language)
+        if self.topic:
+            found.append(Subscriber.topics.contains(f" {self.topic} ", autoescape=True))
+        if self.source:
+            found.append(Subscriber.source == self.source)
+        return found
+
+
+def get_subscriber(session: Session, subscriber_id: int) -> Subscriber:
+    subscriber = session.get(Subscriber, subscriber_id)
+    if subscriber is None:
+        raise NotFound("subscriber", subscriber_id)
+    return subscriber
+
+
+def find_by_key(session: Session, address_key: str) -> Subscriber | None:
+    return session.scalar(select(Subscriber).where(Subscriber.address_key == address_key))
+
+
+def find_by_public_id(session: Session, public_id: UUID) -> Subscriber | None:
+    return session.scalar(select(Subscriber).where(Subscriber.public_id == public_id))
+
+
+def list_subscribers(
+    session: Session, wanted: Filter, *, after: int = 0, limit: int = 50
+) -> Sequence[Subscriber]:
+    """A page of subscribers by id, those after `after`: it costs the same on every page."""
+    query = select(Subscriber).where(*wanted.conditions(), Subscriber.id > after)
+    return session.scalars(query.order_by(Subscriber.id).limit(limit)).all()
+
+
+def count_subscribers(session: Session, wanted: Filter = Filter()) -> int:  # noqa: B008 - frozen
+    query = select(func.count()).select_from(Subscriber).where(*wanted.conditions())
+    return session.scalar(query) or 0
+
+
+def count_by_state(session: Session) -> dict[SubscriberState, int]:
+    rows = session.execute(
+        select(Subscriber.state, func.count()).group_by(Subscriber.state)
+    )
+    return {state: number for state, number in rows}
+
+
+def is_mailable(now: datetime) -> ColumnElement[bool]:
+    """SQL for `consent.may_be_mailed`; a test holds the two equal."""
+    return (Subscriber.state == SubscriberState.CONFIRMED) & or_(
+        Subscriber.paused_until.is_(None), Subscriber.paused_until <= now
+    )
+
+
+def list_unconfirmed_since(session: Session, before: datetime) -> Sequence[Subscriber]:
+    """Pending rows asked for before that moment: they are erased, nobody proved they are theirs."""
+    return session.scalars(
+        select(Subscriber).where(
+            Subscriber.state == SubscriberState.PENDING, Subscriber.created_at < before
+        )
+    ).all()

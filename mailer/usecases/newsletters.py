@@ -1,0 +1,189 @@
+"""A newsletter from draft to sent: what a coordinator can ask for, one function each.
+
+Every change of state is checked against `domain/newsletter` and leaves a line in the log.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy.orm import Session
+
+from mailer.domain.delivery import DeliveryState
+from mailer.domain.errors import Refused, WrongState
+from mailer.domain.newsletter import (
+    NewsletterKind,
+    NewsletterState,
+    check_move,
+    earliest_departure,
+    may_edit,
+)
+from mailer.storage import audit, snapshots
+from mailer.storage.deliveries import cancel_open, has_open, requeue
+from mailer.storage.languages import list_content_languages
+from mailer.storage.newsletters import (
+    Newsletter,
+    Variant,
+    list_due,
+    list_newsletters,
+    make_slug,
+)
+
+LATE_LIMIT = timedelta(hours=72)
+LONGEST_LIFE = timedelta(days=5)
+CLOCK = "clock"
+
+
+def new_letter(
+    session: Session, title: str, topics: tuple[str, ...], who: str, now: datetime
+) -> Newsletter:
+    """An empty plain letter, with a variant for every content language."""
+    newsletter = Newsletter(
+        slug=make_slug(),
+        kind=NewsletterKind.LETTER,
+        title=title,
+        topics=topics,
+        created_by=who,
+        created_at=now,
+        changed_at=now,
+        variants=[
+            Variant(lang=lang, position=position)
+            for position, lang in enumerate(list_content_languages(session))
+        ],
+    )
+    session.add(newsletter)
+    session.flush()
+    _log(session, newsletter, who, "newsletter created", now)
+    return newsletter
+
+
+def edit(
+    session: Session, newsletter: Newsletter, title: str, topics: tuple[str, ...],
+    texts: Mapping[str, tuple[str, str, str]], who: str, now: datetime,
+) -> None:
+    """Write (subject, preheader, body) per language into a draft; a new text voids the test."""
+    if not may_edit(newsletter.state):
+        raise WrongState("newsletter", newsletter.state.replace("_", " "), "edited")
+    newsletter.title, newsletter.topics, newsletter.changed_at = title, topics, now
+    for variant in newsletter.variants:
+        if variant.lang in texts:
+            variant.subject, variant.preheader, variant.body = texts[variant.lang]
+    _log(session, newsletter, who, "newsletter edited", now)
+
+
+def fingerprint(session: Session, newsletter: Newsletter, now: datetime) -> str:
+    """A hash of everything that its readers would read. Equal hashes, equal letters."""
+    words = [(v.lang, v.subject, v.preheader, v.body) for v in newsletter.variants]
+    content = "" if newsletter.kind == NewsletterKind.LETTER else _content(session, now)
+    return sha256(repr((words, newsletter.topics, content)).encode()).hexdigest()
+
+
+def _content(session: Session, now: datetime) -> str:
+    still = datetime.fromtimestamp(0, tz=now.tzinfo)
+    snapshot = snapshots.take_snapshot(session, now)
+    return repr((snapshot.events, snapshot.deadlines, snapshot.updates, snapshot.projects, still))
+
+
+def approve(
+    session: Session, newsletter: Newsletter, send_at: datetime | None, who: str, now: datetime
+) -> None:
+    """Freeze the content and schedule it: at `send_at`, at the earliest when the grace is over.
+
+    Whether it is fit to be sent is for `checks` to say before.
+    """
+    check_move(newsletter.state, NewsletterState.SCHEDULED)
+    newsletter.state = NewsletterState.SCHEDULED
+    newsletter.send_at = earliest_departure(send_at, now)
+    if newsletter.expires_at is None or newsletter.expires_at <= newsletter.send_at:
+        newsletter.expires_at = newsletter.send_at + LONGEST_LIFE
+    if newsletter.kind != NewsletterKind.LETTER:
+        newsletter.snapshot = snapshots.dump(snapshots.take_snapshot(session, now))
+    newsletter.content_hash = fingerprint(session, newsletter, now)
+    newsletter.approved_by, newsletter.approved_at = who, now
+    _log(session, newsletter, who, "newsletter approved", now)
+
+
+def stop(session: Session, newsletter: Newsletter, who: str, now: datetime) -> None:
+    """Back to draft before anything has left: the undo of `approve`."""
+    _move(session, newsletter, NewsletterState.DRAFT, who, "newsletter stopped", now)
+    newsletter.approved_by, newsletter.approved_at, newsletter.snapshot = "", None, ""
+
+
+def pause(session: Session, newsletter: Newsletter, who: str, now: datetime, reason: str = "") -> None:
+    """No further mail leaves until `resume`; what is being handed over this moment still does."""
+    _move(session, newsletter, NewsletterState.PAUSED, who, "newsletter paused", now)
+    newsletter.reason = reason
+
+
+def resume(session: Session, newsletter: Newsletter, who: str, now: datetime) -> None:
+    """Go on where it stood."""
+    prepared = newsletter.audience_count is not None
+    state = NewsletterState.SENDING if prepared else NewsletterState.PREPARING
+    _move(session, newsletter, state, who, "newsletter resumed", now)
+    newsletter.reason = ""
+
+
+def cancel(session: Session, newsletter: Newsletter, who: str, now: datetime) -> int:
+    """Nobody else gets it. Returns how many mails were still waiting."""
+    _move(session, newsletter, NewsletterState.CANCELLED, who, "newsletter cancelled", now)
+    newsletter.finished_at = now
+    return cancel_open(session, newsletter.id, now)
+
+
+def retry(
+    session: Session, newsletter: Newsletter, states: tuple[DeliveryState, ...], who: str,
+    now: datetime,
+) -> int:
+    """Queue failed mails again (rejected, unknown, expired). Returns how many."""
+    allowed = (DeliveryState.REJECTED, DeliveryState.UNKNOWN, DeliveryState.EXPIRED)
+    if any(state not in allowed for state in states):
+        raise Refused("Only mails that were rejected, expired or unknown can be tried again.")
+    if newsletter.state not in (NewsletterState.SENT, NewsletterState.SENDING, NewsletterState.PAUSED):
+        raise WrongState("newsletter", newsletter.state.replace("_", " "), "tried again")
+    number = requeue(session, newsletter.id, states, now + LONGEST_LIFE, now)
+    if number and newsletter.state == NewsletterState.SENT:
+        newsletter.state, newsletter.finished_at = NewsletterState.SENDING, None
+    _log(session, newsletter, who, "failed mails tried again", now)
+    return number
+
+
+def start_due(session: Session, now: datetime) -> list[int]:
+    """Move scheduled newsletters whose time has come to `preparing`; ids of those that moved.
+
+    One that is too late (the machine was off, a backup was restored) is `missed` instead, and
+    waits for a person.
+    """
+    started = []
+    for newsletter in list_due(session, now):
+        if newsletter.send_at and now - newsletter.send_at > LATE_LIMIT:
+            _move(session, newsletter, NewsletterState.MISSED, CLOCK, "newsletter missed", now)
+            newsletter.reason = "Its time passed while the service was not running."
+            continue
+        _move(session, newsletter, NewsletterState.PREPARING, CLOCK, "newsletter started", now)
+        newsletter.started_at = now
+        started.append(newsletter.id)
+    return started
+
+
+def finish_done(session: Session, now: datetime) -> int:
+    """Newsletters about which nothing more will happen are `sent`. Returns how many."""
+    done = 0
+    for newsletter in list_newsletters(session, NewsletterState.SENDING):
+        if not has_open(session, newsletter.id):
+            _move(session, newsletter, NewsletterState.SENT, CLOCK, "newsletter sent", now)
+            newsletter.finished_at = now
+            done += 1
+    return done
+
+
+def _move(
+    session: Session, newsletter: Newsletter, state: NewsletterState, who: str, action: str,
+    now: datetime,
+) -> None:
+    check_move(newsletter.state, state)
+    newsletter.state, newsletter.changed_at = state, now
+    _log(session, newsletter, who, action, now)
+
+
+def _log(session: Session, newsletter: Newsletter, who: str, action: str, now: datetime) -> None:
+    audit.record(session, who, action, now, thing="newsletter", thing_id=newsletter.id)

@@ -1,0 +1,71 @@
+"""What a new service starts with: languages, topics, a weekly digest, an association to name."""
+
+from datetime import datetime, time
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.domain.association import Association
+from mailer.domain.schedule import period_key, previous_occurrence
+from mailer.domain.texts import TextState
+from mailer.storage.languages import Language
+from mailer.storage.plans import Plan
+from mailer.storage.settings import find_setting, save_association
+from mailer.storage.texts import save_text
+from mailer.storage.topics import Topic
+from mailer.usecases.plans import get_timetable
+
+LANGUAGES = (("en", True), ("cs", True), ("uk", True), ("ru", False), ("vi", False), ("ar", False))
+"""Codes in order, and whether the service's own pages are offered in them."""
+
+TOPICS: tuple[tuple[str, bool, dict[str, str]], ...] = (
+    ("events", True, {"en": "Events", "cs": "Akce", "uk": "Події"}),
+    (
+        "participation",
+        True,
+        {"en": "Votes and calls", "cs": "Hlasování a výzvy", "uk": "Голосування та заклики"},
+    ),
+    ("trainings", False, {"en": "Trainings", "cs": "Školení", "uk": "Навчання"}),
+    ("project-news", True, {"en": "Project news", "cs": "Novinky z projektů", "uk": "Новини проєктів"}),
+    ("opportunities", False, {"en": "Opportunities", "cs": "Příležitosti", "uk": "Можливості"}),
+)
+"""Slug, ticked at first, and the name per language."""
+
+
+def set_up(session: Session, association: Association | None, now: datetime) -> None:
+    """Add what is missing of the starting set. A repeat changes nothing that people have set."""
+    if association and find_setting(session, "association") is None:
+        save_association(session, association, now)
+    _add_languages(session)
+    _add_topics(session, now)
+    _add_plan(session, now)
+
+
+def _add_languages(session: Session) -> None:
+    if session.scalar(select(Language.code).limit(1)):
+        return
+    for position, (code, for_interface) in enumerate(LANGUAGES):
+        session.add(Language(code=code, position=position, for_interface=for_interface))
+
+
+def _add_topics(session: Session, now: datetime) -> None:
+    if session.scalar(select(Topic.id).limit(1)):
+        return
+    for position, (slug, is_default, names) in enumerate(TOPICS):
+        topic = Topic(slug=slug, position=position, is_default=is_default)
+        session.add(topic)
+        session.flush()
+        for lang, name in names.items():
+            state = TextState.SOURCE if lang == "en" else TextState.REVIEWED
+            save_text(session, "topic", topic.id, "name", lang, name, state, now)
+
+
+def _add_plan(session: Session, now: datetime) -> None:
+    if session.scalar(select(Plan.id).limit(1)):
+        return
+    plan = Plan(slug="weekly", name="Weekly digest", weekday=3, at=time(9), created_at=now)
+    session.add(plan)
+    session.flush()
+    timetable = get_timetable(plan)
+    # An issue from before the service existed is nothing to catch up with.
+    plan.last_period = period_key(timetable, previous_occurrence(timetable, now))

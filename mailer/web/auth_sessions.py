@@ -1,0 +1,60 @@
+"""Where a session may exist, and what proves that a request came from our own pages.
+
+The session cookie lives on the desk alone: elsewhere there is none to read and none to write, so
+public pages cannot set a cookie even by mistake.
+"""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_wtf.csrf import CSRFError, CSRFProtect
+
+from mailer.web.parts import _
+
+DESK = "/desk"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def is_desk(path: str) -> bool:
+    """Whether the path belongs to the desk."""
+    return path == DESK or path.startswith(DESK + "/")
+
+
+class DeskSessions(SecureCookieSessionInterface):
+    """Flask's signed cookie, on the desk only."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return super().open_session(app, request) if is_desk(request.path) else None
+
+
+def protect_forms(app: Flask) -> None:
+    """Refuse every changing request to the desk that lacks this session's token or was sent by
+    another site. Call before Flask-Security is set up: it looks for the token."""
+    app.config.update(
+        # Checked below, by path: public forms carry no cookie that could be abused.
+        WTF_CSRF_CHECK_DEFAULT=False,
+        # The token ends with the session. A letter may take longer to write than an hour.
+        WTF_CSRF_TIME_LIMIT=None,
+        # Pages send no Referer at all; the Origin is checked instead.
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    csrf = CSRFProtect(app)
+
+    @app.before_request
+    def refuse_forgeries() -> None:
+        if request.method in _SAFE or not is_desk(request.path):
+            return
+        if _is_foreign():
+            raise CSRFError(_("This form was sent from another site. Nothing was changed."))
+        csrf.protect()
+
+
+def _is_foreign() -> bool:
+    """What the browser itself says about where the form was: it cannot be made to lie."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None and site not in ("same-origin", "none"):
+        return True
+    origin = request.headers.get("Origin")
+    # "null" is what browsers send from pages with `Referrer-Policy: no-referrer`, as ours.
+    return origin not in (None, "null") and urlsplit(origin).netloc != request.host

@@ -1,0 +1,1 @@
+"""Time in, mail out. Knows nothing of pages: the database is the only bridge between the two."""

@@ -1,0 +1,101 @@
+"""From a claimed delivery to the bytes that leave. Letters of newsletters are cut once per
+cohort and spliced per person; mail that one person asked for is rendered for that person."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from mailer.message.headers import date_value, message_id
+from mailer.message.links import Links
+from mailer.message.splice import Cut, cut
+from mailer.message.values import Envelope, Person, Rendered
+from mailer.providers.base import Mail
+from mailer.storage.deliveries import Claim
+from mailer.storage.newsletters import get_cohort
+from mailer.storage.settings import get_association
+from mailer.usecases.writing import LetterWriter
+
+CUTS_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Who mail comes from and what its ids are signed with. `secret` never changes: bounces of
+    old mail must still be recognised."""
+
+    from_address: str
+    reply_to: str
+    unsubscribe_address: str
+    base_url: str
+    secret: bytes
+
+    @property
+    def domain(self) -> str:
+        return self.from_address.rpartition("@")[2]
+
+
+class Builder:
+    """Builds mails for the engine; keeps the cuts of the cohorts it met last."""
+
+    def __init__(self, sending: Sending, links: Links, letters: LetterWriter) -> None:
+        self._sending, self._links, self._letters = sending, links, letters
+        self._cuts: OrderedDict[int, Cut] = OrderedDict()
+
+    def build(self, session: Session, claim: Claim, now: datetime) -> Mail:
+        """The mail of `claim`, the same Message-ID at every attempt. Raises ValueError or a
+        MailerError when this one mail cannot be built."""
+        letter = self._open_cut(session, claim, now)
+        return Mail(
+            key=claim.id,
+            sender=self._sending.from_address,
+            recipient=claim.address,
+            content=letter.splice(self._person(claim, now)),
+            idempotency_key=f"delivery-{claim.id}",
+        )
+
+    def _open_cut(self, session: Session, claim: Claim, now: datetime) -> Cut:
+        if claim.cohort_id is None:
+            rendered = self._letters.write(session, claim, now)
+            return self._cut(session, rendered, claim.language, is_bulk=False)
+        if claim.cohort_id not in self._cuts:
+            cohort = get_cohort(session, claim.cohort_id)
+            rendered = Rendered(cohort.subject, cohort.preheader, cohort.html, cohort.text)
+            self._cuts[claim.cohort_id] = self._cut(
+                session, rendered, cohort.language, is_bulk=True
+            )
+            if len(self._cuts) > CUTS_KEPT:
+                self._cuts.popitem(last=False)
+        self._cuts.move_to_end(claim.cohort_id)
+        return self._cuts[claim.cohort_id]
+
+    def _cut(self, session: Session, rendered: Rendered, language: str, *, is_bulk: bool) -> Cut:
+        association, sending = get_association(session), self._sending
+        envelope = Envelope(
+            from_name=association.name,
+            from_address=sending.from_address,
+            subject=rendered.subject,
+            language=language,
+            list_name=association.name,
+            list_domain=sending.domain,
+            reply_to=sending.reply_to,
+            is_bulk=is_bulk,
+            archive_url=f"{sending.base_url}/{language}/archive",
+            help_url=f"{sending.base_url}/{language}/link",
+        )
+        return cut(
+            rendered, envelope, base_url=sending.base_url,
+            unsubscribe_address=sending.unsubscribe_address,
+        )
+
+    def _person(self, claim: Claim, now: datetime) -> Person:
+        sending = self._sending
+        reader, links = claim.reader_id, self._links
+        return Person(
+            address=claim.address,
+            message_id=message_id(claim.id, sending.secret, sending.domain),
+            date=date_value(now),
+            unsubscribe_token=links.unsubscribe_token(reader, claim.id) if reader else "",
+            preferences_token=links.preferences_token(reader, claim.id) if reader else "",
+        )

@@ -1,0 +1,212 @@
+"""The sending loop: claim, build, hand off, record, in that order, two commits around the one
+dangerous moment (see docs/delivery.md). One thread, one connection.
+
+It never opens a transaction around a network call, and decides nothing that `domain/delivery`
+can decide.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from mailer.clock import Clock
+from mailer.domain import delivery
+from mailer.domain.delivery import DeliveryState, Next
+from mailer.domain.errors import MailerError
+from mailer.providers.base import Fate, Mail, Outcome, ProviderDown, Sender
+from mailer.storage import deliveries
+from mailer.storage.db import Sessions
+from mailer.storage.deliveries import Claim
+from mailer.storage.settings import drop_setting, save_setting
+from mailer.usecases.feedback import note_refusal
+from mailer.worker.builder import Builder
+from mailer.worker.circuit import Circuit
+from mailer.worker.crash import crash_point
+
+TROUBLE = "provider_trouble"
+"""The setting under which the desk finds why nothing leaves at present."""
+
+LOOK_FOR_URGENT_EVERY = timedelta(seconds=1)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the engine works: rows per claim, how long a claim holds, how long it sleeps when idle,
+    and whether a newsletter mail of unknown fate is sent once more."""
+
+    claim_size: int = 100
+    lease: timedelta = timedelta(minutes=15)
+    idle_seconds: float = 1.0
+    resends_unknown: bool = True
+
+
+class Engine:
+    """Sends what the ledger says is due. `owner` names this process in the ledger."""
+
+    def __init__(
+        self, sessions: Sessions, sender: Sender, builder: Builder, clock: Clock, owner: str,
+        pace: Pace = Pace(),  # noqa: B008 - frozen
+    ) -> None:
+        self._sessions, self._sender, self._builder = sessions, sender, builder
+        self._clock, self._owner, self._pace = clock, owner, pace
+        self._circuit = Circuit()
+        self._urgent_looked_at: datetime | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until told to stop; finish the mail in hand, give back the rest."""
+        while not stop.is_set():
+            try:
+                worked = self.run_once(stop)
+            except OperationalError as error:
+                log.error("database out of reach", error=str(error.orig))
+                worked = 0
+            if not worked:
+                stop.wait(self._pace.idle_seconds)
+        self.shut_down()
+
+    def run_once(self, stop: threading.Event | None = None) -> int:
+        """One round: everything urgent, then one claim of newsletter mail. Returns how many
+        mails were tried."""
+        if self._circuit.is_open(self._clock()):
+            return 0
+        try:
+            return self._send_urgent() + self._send_newsletters(stop)
+        except ProviderDown as fault:
+            self._trip(fault)
+            return 0
+
+    def shut_down(self) -> None:
+        """Give back claimed rows and say goodbye to the provider."""
+        with self._sessions() as session:
+            deliveries.release(session, self._owner, self._clock())
+        self._sender.close()
+
+    def _send_urgent(self) -> int:
+        self._urgent_looked_at = self._clock()
+        sent = 0
+        while claims := self._claim(urgent=True):
+            for start in range(0, len(claims), self._sender.batch_size):
+                self._send(claims[start : start + self._sender.batch_size])
+            sent += len(claims)
+        return sent
+
+    def _send_newsletters(self, stop: threading.Event | None) -> int:
+        claims = self._claim(urgent=False)
+        size = self._sender.batch_size
+        for start in range(0, len(claims), size):
+            if stop and stop.is_set():
+                break
+            self._send(claims[start : start + size])
+            # Somebody may be waiting for a confirmation while ten thousand digests go out.
+            if self._clock() - (self._urgent_looked_at or self._clock()) > LOOK_FOR_URGENT_EVERY:
+                self._renew_leases()
+                self._send_urgent()
+        return len(claims)
+
+    def _claim(self, *, urgent: bool) -> list[Claim]:
+        claim = deliveries.claim_transactional if urgent else deliveries.claim_newsletter
+        with self._sessions() as session:
+            now, pace = self._clock(), self._pace
+            claims = claim(session, self._owner, now, pace.lease, pace.claim_size)
+        if claims:
+            crash_point("after_claim")
+        return claims
+
+    def _renew_leases(self) -> None:
+        with self._sessions() as session:
+            deliveries.keep_leases(session, self._owner, self._clock() + self._pace.lease)
+
+    def _send(self, claims: Sequence[Claim]) -> None:
+        by_key = {claim.id: claim for claim in claims}
+        mails = self._build(claims)
+        if not mails:
+            return
+
+        def gate(keys: Sequence[int]) -> frozenset[int]:
+            crash_point("before_gate")
+            with self._sessions() as session:
+                now = self._clock()
+                passed = frozenset(
+                    key
+                    for key in keys
+                    if deliveries.hand_off(session, key, by_key[key].generation, now)
+                )
+            crash_point("after_gate")
+            return passed
+
+        try:
+            for outcome in self._sender.send(mails, gate):
+                crash_point("after_outcome")
+                self._record(by_key[outcome.key], outcome)
+                crash_point("after_record")
+        except ProviderDown:
+            self._release_untouched()
+            raise
+
+    def _build(self, claims: Sequence[Claim]) -> list[Mail]:
+        """The bytes of each mail; one that cannot be built is set aside and the rest go on."""
+        mails = []
+        with self._sessions() as session:
+            for claim in claims:
+                try:
+                    mails.append(self._builder.build(session, claim, self._clock()))
+                except (MailerError, ValueError) as error:
+                    self._set_aside(session, claim, error)
+        return mails
+
+    def _set_aside(self, session: Session, claim: Claim, error: Exception) -> None:
+        log.error("mail cannot be built", delivery=claim.id, error=str(error))
+        deliveries.record(
+            session, claim, Next(DeliveryState.REJECTED), self._clock(), outcome="unbuildable",
+            phase="build", text=str(error),
+        )
+
+    def _record(self, claim: Claim, outcome: Outcome) -> None:
+        """Commit B."""
+        now = self._clock()
+        with self._sessions() as session:
+            if outcome.fate == Fate.HELD:
+                deliveries.settle_held(session, claim.id, claim.generation, now)
+                return
+            deliveries.record(
+                session, claim, self._decide(claim, outcome, now), now,
+                outcome=outcome.fate, provider=self._sender.name, phase=outcome.phase,
+                code=outcome.code, text=outcome.text,
+                provider_message_id=outcome.provider_message_id,
+            )
+            if outcome.fate == Fate.REFUSED:
+                note_refusal(session, claim, outcome.phase, outcome.code, outcome.text, now)
+            if self._circuit.reason:
+                drop_setting(session, TROUBLE)
+        self._circuit.close()
+
+    def _decide(self, claim: Claim, outcome: Outcome, now: datetime) -> Next:
+        if outcome.fate == Fate.ACCEPTED:
+            return Next(DeliveryState.ACCEPTED)
+        if outcome.fate == Fate.REFUSED:
+            return Next(DeliveryState.REJECTED)
+        attempts = claim.attempts + 1
+        if outcome.fate == Fate.RETRY:
+            return delivery.after_retry(attempts, claim.expires_at, now)
+        return delivery.after_unknown(
+            claim.kind, attempts, claim.is_repeat, self._pace.resends_unknown, now
+        )
+
+    def _release_untouched(self) -> None:
+        with self._sessions() as session:
+            deliveries.release(session, self._owner, self._clock())
+
+    def _trip(self, fault: ProviderDown) -> None:
+        now = self._clock()
+        self._circuit.trip(fault.text, now, fault.retry_at)
+        log.warning("provider down", reason=fault.text, retry_at=str(self._circuit.retry_at))
+        with self._sessions() as session:
+            trouble = {"reason": fault.text, "code": fault.code, "since": now.isoformat()}
+            save_setting(session, TROUBLE, trouble, now)

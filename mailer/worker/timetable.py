@@ -1,0 +1,106 @@
+"""What the clock asks for and how often: a table of (seconds, job), run by APScheduler.
+
+APScheduler only ticks. What is due stands in the tables, so a missed tick loses nothing and two
+ticks at once do nothing twice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from mailer.clock import Clock
+from mailer.domain.delivery import UNKNOWN_WAIT
+from mailer.domain.newsletter import NewsletterState
+from mailer.message.render import Renderer
+from mailer.storage import deliveries
+from mailer.storage.db import Sessions
+from mailer.storage.newsletters import list_newsletters
+from mailer.storage.settings import save_setting
+from mailer.usecases import newsletters, plans, subscriptions
+from mailer.usecases.preparing import Preparation
+from mailer.worker.crash import crash_point
+
+TICK = "worker_tick"
+"""The setting that tells when the worker last lived."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """The jobs, each a method that opens its own transactions."""
+
+    sessions: Sessions
+    renderer: Renderer
+    base_url: str
+    clock: Clock
+
+    def jobs(self) -> tuple[tuple[float, Callable[[], None]], ...]:
+        """Seconds between runs, and what is run."""
+        return (
+            (1, self.move_newsletters),
+            (10, self.leave_sign_of_life),
+            (15, self.make_issues),
+            (30, self.sort_out_mail),
+            (3600, self.forget_unconfirmed),
+        )
+
+    def move_newsletters(self) -> None:
+        """Start what is due, write down audiences, close what is done."""
+        with self.sessions() as session:
+            newsletters.start_due(session, self.clock())
+            newsletters.finish_done(session, self.clock())
+            preparing = [
+                newsletter.id
+                for newsletter in list_newsletters(session, NewsletterState.PREPARING)
+            ]
+        for newsletter_id in preparing:
+            self._prepare(newsletter_id)
+
+    def _prepare(self, newsletter_id: int) -> None:
+        preparation = Preparation(newsletter_id, self.renderer, self.base_url)
+        more = True
+        while more:
+            with self.sessions() as session:
+                more = preparation.step(session, self.clock())
+                if not more:
+                    crash_point("before_completion")
+            crash_point("in_preparation")
+
+    def leave_sign_of_life(self) -> None:
+        with self.sessions() as session:
+            now = self.clock()
+            save_setting(session, TICK, now.isoformat(), now)
+
+    def make_issues(self) -> None:
+        with self.sessions() as session:
+            for newsletter in plans.make_due_issues(session, self.clock()):
+                log.info("digest drafted", newsletter=newsletter.id)
+
+    def sort_out_mail(self) -> None:
+        """Unknown fates whose wait is over, mail past its time, leases of dead processes."""
+        with self.sessions() as session:
+            now = self.clock()
+            deliveries.recover(session, now, UNKNOWN_WAIT, sole_sender=False)
+            deliveries.requeue_unknown(session, now)
+            deliveries.expire(session, now)
+
+    def forget_unconfirmed(self) -> None:
+        with self.sessions() as session:
+            forgotten = subscriptions.forget_unconfirmed(session, self.clock())
+            if forgotten:
+                log.info("unconfirmed sign-ups erased", number=forgotten)
+
+
+def start_timetable(timetable: Timetable) -> BackgroundScheduler:
+    """Begin to tick. A job that is late still runs, once (the default would drop it)."""
+    scheduler = BackgroundScheduler(
+        timezone="UTC",
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    for seconds, job in timetable.jobs():
+        scheduler.add_job(job, "interval", seconds=seconds)
+    scheduler.start()
+    return scheduler
