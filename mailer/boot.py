@@ -2,8 +2,6 @@
 
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,11 +13,11 @@ from sqlalchemy import Engine as Database
 from mailer import clock
 from mailer.clock import Clock
 from mailer.config import Config, load
-from mailer.domain.delivery import UNKNOWN_WAIT
 from mailer.message.links import Links
 from mailer.message.render import Renderer
+from mailer.providers.inbox import InboxServer
 from mailer.providers.registry import build_sender
-from mailer.storage import deliveries, migrate
+from mailer.storage import accounts, migrate
 from mailer.storage.db import Sessions, open_engine, open_sessions
 from mailer.storage.settings import find_setting
 from mailer.usecases.addresses import make_address_key
@@ -28,7 +26,7 @@ from mailer.web.app import create_app
 from mailer.web.parts import WebParts
 from mailer.worker.builder import Builder, Sending
 from mailer.worker.engine import Engine, Pace
-from mailer.worker.lock import hold_sender_lock
+from mailer.worker.service import Service
 from mailer.worker.timetable import TICK, Timetable
 
 WORKER_SILENT_AFTER = timedelta(minutes=2)
@@ -109,18 +107,17 @@ class Parts:
             base_url=self.config.site.base_url,
             secret=self.identity,
         )
-        return Builder(sending, self.links, LetterWriter(self.renderer, self.links, sending.base_url))
+        return Builder(
+            sending, self.links, LetterWriter(self.renderer, self.links, sending.base_url)
+        )
 
     def build_timetable(self) -> Timetable:
         return Timetable(self.sessions, self.renderer, self.config.site.base_url, self.clock)
 
-    @contextmanager
-    def hold_sending(self) -> Iterator[None]:
-        """Be a sender: take the lock where there is one, and take over from a predecessor."""
-        with hold_sender_lock(self.database) as sole_sender:
-            with self.sessions() as session:
-                deliveries.recover(session, self.clock(), UNKNOWN_WAIT, sole_sender=sole_sender)
-            yield
+    def build_service(self) -> Service:
+        """The worker as threads of this process; with the demo's provider, its mail server too."""
+        inbox = InboxServer(self.config.inbox) if self.config.mail.provider == "inbox" else None
+        return Service(self.sessions, self.clock, self.build_engine, self.build_timetable(), inbox)
 
     def list_problems(self) -> list[str]:
         """What keeps this service from being ready, a sentence each."""
@@ -129,7 +126,7 @@ class Parts:
         now = self.clock()
         with self.reading() as session:
             tick = find_setting(session, TICK)
-            oldest = deliveries.find_oldest_due(session, now)
+            oldest = accounts.find_oldest_due(session, now)
         problems = []
         if not tick or now - datetime.fromisoformat(tick) > WORKER_SILENT_AFTER:
             problems.append("The worker has not been heard of for two minutes. Is it running?")

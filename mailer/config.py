@@ -21,10 +21,11 @@ from pydantic_settings import (
 )
 
 PREFIX = "MAILER_"
-EXAMPLE_SECRET = "change-me: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+SHORTEST_KEY = 32
+EXAMPLE_KEY = "change-me: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
 
-class Misconfigured(Exception):
+class Misconfigured(Exception):  # noqa: N818 - named as in the error family
     """The settings cannot work; `mistakes` lists every one of them, a line each."""
 
     def __init__(self, mistakes: list[str]) -> None:
@@ -55,8 +56,8 @@ class Site(Section):
     @field_validator("secret_keys")
     @classmethod
     def _is_long(cls, value: list[SecretStr]) -> list[SecretStr]:
-        if any(len(key.get_secret_value()) < 32 for key in value):
-            raise ValueError("expected keys of 32 characters or more, the newest last")
+        if any(len(key.get_secret_value()) < SHORTEST_KEY for key in value):
+            raise ValueError(f"expected keys of {SHORTEST_KEY} characters or more, newest last")
         return value
 
 
@@ -167,8 +168,8 @@ class Config(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not read
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # `load` hands over the TOML as keyword arguments: the environment must outrank it.
         return env_settings, _FileSource(settings_cls), init_settings
@@ -232,7 +233,7 @@ def _sentence(mistake: dict[str, Any]) -> str:
 def _refuse_example_secret(config: Config) -> None:
     if config.site.demo:
         return
-    if any(key.get_secret_value() == EXAMPLE_SECRET for key in config.site.secret_keys):
+    if any(key.get_secret_value() == EXAMPLE_KEY for key in config.site.secret_keys):
         raise Misconfigured(
             ["site.secret_keys: this is the key of config.example.toml; `mailer init` makes one"]
         )

@@ -66,7 +66,7 @@ def get_language(code: str) -> Language:
 
 def interface_for(code: str) -> str:
     """The interface language nearest to `code`: itself, its base, or the source language."""
-    base = code.split("-")[0]
+    base = code.split("-", maxsplit=1)[0]
     return code if code in INTERFACE else base if base in INTERFACE else SOURCE
 
 

@@ -314,6 +314,7 @@ class BrevoStub(ThreadingHTTPServer):
         self.account = BrevoAnswer(200, {"email": "owner@example.org", "plan": []})
         self.answers: deque[BrevoAnswer] = deque()
         self.requests: list[BrevoRequest] = []
+        self.connections = 0
         super().__init__(("127.0.0.1", 0), _BrevoConversation)
 
     @property
@@ -336,6 +337,10 @@ class BrevoStub(ThreadingHTTPServer):
 class _BrevoConversation(BaseHTTPRequestHandler):
     server: BrevoStub
     protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        self.server.connections += 1
+        super().setup()
 
     def do_GET(self) -> None:
         self._answer({})

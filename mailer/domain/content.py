@@ -217,5 +217,10 @@ class Snapshot:
     updates: tuple[Update, ...] = ()
     projects: tuple[Project, ...] = ()
 
+    def keys(self) -> frozenset[ItemKey]:
+        """Every item in it."""
+        groups = (self.events, self.deadlines, self.updates, self.projects)
+        return frozenset(item.key for group in groups for item in group)
+
     def projects_by_id(self) -> Mapping[int, Project]:
         return {project.id: project for project in self.projects}

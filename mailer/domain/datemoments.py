@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 
 from mailer.domain.dateparts import Clock, Part
 from mailer.domain.datewords import UNREAD, WEEKDAYS
-from mailer.domain.when import Confidence, InvalidWhen, Precision, When
+from mailer.domain.when import Confidence, InvalidWhen, When
 
 # An end up to this hour and before the start is after midnight; a later one is a mistake.
 _LATEST_NIGHT_END = time(6)
@@ -76,17 +76,21 @@ def check_weekdays(*parts: Part) -> Iterator[Remark]:
             yield Remark(sentence, Confidence.DOUBTFUL)
 
 
-def check_pair(when: When) -> Remark:
+def check_pair(first: Part, last: Part) -> Remark:
     """What to think of two dates joined by "and": neighbours may be a span, others are not."""
-    if when.precision is Precision.DATE and when.starts_on and when.ends_on:
-        are_neighbours = when.ends_on - when.starts_on == timedelta(days=1)
-    else:
-        are_neighbours = when.months_long == 2
-    if are_neighbours:
+    if _are_neighbours(first, last):
         sentence = "One span or two occasions? It was read as one span."
         return Remark(sentence, Confidence.APPROXIMATE)
     sentence = "These are two separate dates, not one span. Enter them one by one."
     return Remark(sentence, Confidence.DOUBTFUL)
+
+
+def _are_neighbours(first: Part, last: Part) -> bool:
+    """Whether the last day or month comes right after the first."""
+    if first.shape == "day":
+        return get_day(last) - get_day(first) == timedelta(days=1)
+    (year, month), (last_year, last_month) = _month(first), _month(last)
+    return (last_year - year) * 12 + last_month - month == 1
 
 
 def _month(part: Part) -> tuple[int, int]:
@@ -105,7 +109,8 @@ def _build_season(first: Part, last: Part) -> Built:
     if first != last:
         raise InvalidWhen("A span of seasons has no clear first and last day. Write the months.")
     if first.next_year is not None:
-        if first.next_year not in (year + 1, (year + 1) % 100):
+        is_next = first.next_year in (year + 1, (year + 1) % 100)
+        if first.season != "winter" or not is_next:
             raise InvalidWhen(UNREAD)
         return Built(When.across_winter(year))
     remarks = (Remark(ask_which_winter(year)),) if first.season == "winter" else ()

@@ -27,6 +27,7 @@ _SHAPES = tuple(
         rf"{_DAY}\.?",
     )
 )
+_HOURS_OF_HALF = range(1, 13)
 _TIME_ONLY = re.compile(_CLOCK)
 
 
@@ -45,7 +46,7 @@ class Clock:
 
     def may_be_in(self, half: str) -> bool:
         """Whether it is unmarked and could be meant as am or pm."""
-        return half in ("am", "pm") and not self.half and 1 <= self.hour <= 12
+        return half in ("am", "pm") and not self.half and self.hour in _HOURS_OF_HALF
 
     def in_half(self, half: str) -> "Clock":
         return Clock(self.hour, self.minute, half)
@@ -54,7 +55,7 @@ class Clock:
         """Raises ValueError for an hour or minute that no clock shows."""
         hour = self.hour
         if self.half in ("am", "pm"):
-            if not 1 <= hour <= 12:
+            if hour not in _HOURS_OF_HALF:
                 raise ValueError(f"{hour} {self.half}")
             hour = hour % 12 + (12 if self.half == "pm" else 0)
         return time(hour, self.minute or 0)

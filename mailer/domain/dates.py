@@ -20,7 +20,7 @@ from mailer.domain.datemoments import (
 from mailer.domain.dateparts import Clock, Part, read_part
 from mailer.domain.datewords import MONTHS, UNREAD, WEEKDAYS, encode
 from mailer.domain.spelling import tidy
-from mailer.domain.when import Confidence, InvalidWhen, Precision, When
+from mailer.domain.when import MONTH_NUMBERS, Confidence, InvalidWhen, Precision, When
 
 RAW_LENGTH = 200
 
@@ -66,7 +66,7 @@ def _read(written: str, year_hint: int | None, today: date | None) -> Built:
     first, last = _share_month(first, last)
     first, last, assumed = _share_year(first, last, year_hint, today)
     built = build(first, last, end_clock)
-    pair = (check_pair(built.when),) if is_pair else ()
+    pair = (check_pair(first, last),) if is_pair else ()
     weekdays = check_weekdays(first, last)
     return Built(built.when, (*_open_end(signs), *assumed, *built.remarks, *pair, *weekdays))
 
@@ -76,14 +76,15 @@ def _split(signs: str) -> tuple[Part, Part | None, bool]:
     is_pair = "&" in signs
     pieces = signs.removeprefix("^").removeprefix("-").split("&" if is_pair else "-")
     parts = [part for part in map(read_part, pieces) if part is not None]
-    if len(parts) != len(pieces) or len(parts) > 2 or parts[0].is_time_only:
+    if len(parts) != len(pieces) or parts[0].is_time_only:
         raise InvalidWhen(UNREAD)
     if any(part.weekday is not None and part.shape != "day" for part in parts):
         raise InvalidWhen(UNREAD)
-    if len(parts) == 1:
-        return parts[0], None, False
-    first, last = parts
-    if is_pair and last.is_time_only:
+    first, *others = parts
+    if not others:
+        return first, None, False
+    last, *more = others
+    if more or (is_pair and last.is_time_only):
         raise InvalidWhen(UNREAD)
     is_hour = first.clock is not None and last.is_lone_number
     return first, Part(clock=Clock(last.day or 0)) if is_hour else last, is_pair
@@ -139,7 +140,7 @@ def _assume_year(part: Part, hint: int | None, today: date | None) -> tuple[int,
 def _is_from(today: date, part: Part) -> bool:
     """Whether that day exists and is not before `today`; for a month, that it is not over."""
     year, month = part.year or 0, part.month or 0
-    if not 1 <= month <= 12:
+    if month not in MONTH_NUMBERS:
         return False
     last = calendar.monthrange(year, month)[1]
     return (part.day or last) <= last and date(year, month, part.day or last) >= today

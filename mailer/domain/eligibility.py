@@ -123,7 +123,7 @@ def closing_moment(closes: When) -> datetime | None:
 
 
 def closing_order(closes: When) -> tuple[datetime, bool]:
-    """R15 for deadlines: by the moment they pass, and all-day before timed."""
+    """R15 for deadlines: by the moment they pass (a whole day: its end), all-day before timed."""
     return closing_moment(closes) or _NEVER, closes.precision is Precision.DATETIME
 
 

@@ -8,21 +8,17 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from enum import StrEnum
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
+from mailer.domain.consent import Cadence
 from mailer.domain.errors import Invalid
 from mailer.domain.walltime import is_zone, to_utc
 
 _WEEK = timedelta(days=7)
+_WEEKDAYS = range(7)
 # Longer than any gap between two issues: the first such weekdays of two months are ≤ 35 days apart.
 _LOOK_BACK = timedelta(days=40)
-
-
-class Cadence(StrEnum):
-    WEEKLY = "weekly"
-    MONTHLY = "monthly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ class Timetable:
     late_limit: timedelta = timedelta(days=3)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.weekday <= 6:
+        if self.weekday not in _WEEKDAYS:
             raise Invalid("weekday", "Choose a weekday from 0 (Monday) to 6 (Sunday).")
         if self.at.tzinfo is not None:
             raise Invalid("at", "Give the time of day without a time zone.")

@@ -86,7 +86,7 @@ def _check_anniversaries(rows: Sequence[ReadMilestone]) -> Iterator[Doubt]:
         if not is_anniversary(row.title):
             continue
         earlier = {month for month, first in begun.items() if first < starts_on}
-        if earlier and earlier.isdisjoint(_months(row.when)):
+        if earlier and earlier.isdisjoint(_months(row.when, starts_on)):
             names = ", ".join(MONTHS[month - 1] for month in sorted(earlier))
             sentence = f"No earlier row that began something fits this anniversary ({names})."
             yield Doubt(row.position, sentence, is_doubtful=True)
@@ -98,12 +98,11 @@ def _earliest_beginnings(rows: Sequence[ReadMilestone]) -> dict[int, date]:
     for row, starts_on in _dated(rows):
         if is_anniversary(row.title) or _BEGINNINGS.isdisjoint(fold(row.title).split()):
             continue
-        for month in _months(row.when):
+        for month in _months(row.when, starts_on):
             earliest[month] = min(starts_on, earliest.get(month, starts_on))
     return earliest
 
 
-def _months(when: When) -> set[int]:
-    if when.starts_on is None:
-        return set()
-    return {(when.starts_on.month - 1 + step) % 12 + 1 for step in range(min(when.months_long, 12))}
+def _months(when: When, starts_on: date) -> set[int]:
+    """The months, 1 to 12, that a dated moment touches in any year."""
+    return {(starts_on.month - 1 + step) % 12 + 1 for step in range(min(when.months_long, 12))}

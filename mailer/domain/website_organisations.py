@@ -26,14 +26,15 @@ _ROLES = {
     "supported by": "funder",
 }
 _PHRASE = re.compile(rf"\b({'|'.join(map(re.escape, _ROLES))}) ", re.IGNORECASE)
-_CAPITAL = r"[^\W\d_a-z][\w&'’-]*"
+_WORD_OF_NAME = r"[^\W\d_a-z][\w&'’-]*"
 _TAKES_PART = re.compile(
-    rf"\b({_CAPITAL}(?: {_CAPITAL}){{0,5}}) (?:has been|is|was) (?:a )?part of\b"
+    rf"\b({_WORD_OF_NAME}(?: {_WORD_OF_NAME}){{0,5}}) (?:has been|is|was) (?:a )?part of\b"
 )
 _LEGAL_FORM = re.compile(r"(?:z\. ?s|o\. ?s|a\. ?s|z\. ?ú|o\. ?p\. ?s|s\. ?r\. ?o|e\. ?V)\.")
 _WORD = re.compile(rf"{_LEGAL_FORM.pattern}[,;]?|\S+")
 _ENDS_IN_LEGAL_FORM = re.compile(rf"(?:^| ){_LEGAL_FORM.pattern}$")
 _OTHERS = re.compile(r",? (?:and|&) (?:many )?others?\.?$|,? et al\.?$", re.IGNORECASE)
+_REST = ("other", "others")
 _SEPARATOR = re.compile(r"(?:,|;)(?: and)? | and | & ")
 _INSIDE_NAMES = frozenset(("and", "&", "of", "for", "the", "in", "de", "la", "–", "-"))
 # A list of names is a line, not a chapter: longer text is prose that only looks like names.
@@ -53,7 +54,8 @@ class ReadOrganisation:
 def find_organisations(paragraph: str) -> list[ReadOrganisation]:
     """The organisations that a paragraph of prose names after a phrase such as "led by"."""
     found = [one for role, names in find_lists(paragraph) for one in split_names(names, role)]
-    found += [ReadOrganisation(match[1], PARTICIPANT) for match in _TAKES_PART.finditer(paragraph)]
+    subjects = (match[1] for match in _TAKES_PART.finditer(paragraph))
+    found += [ReadOrganisation(name, PARTICIPANT) for name in subjects if _is_capitalised(name)]
     return list(dict.fromkeys(found))
 
 
@@ -76,6 +78,10 @@ def split_names(written: str, role: str) -> list[ReadOrganisation]:
 def has_others(written: str) -> bool:
     """Whether the list says that it is not complete."""
     return _OTHERS.search(written.strip()) is not None
+
+
+def _is_capitalised(name: str) -> bool:
+    return all(word[0].isupper() for word in name.split())
 
 
 def _organisation(written: str, role: str) -> ReadOrganisation:
@@ -107,7 +113,7 @@ def _take_names(text: str, *, is_opening: bool) -> str:
             break
     while taken and taken[-1].strip(",") in _INSIDE_NAMES:
         taken.pop()
-    return " ".join(taken)
+    return " ".join(taken).rstrip(",;")
 
 
 def _may_be_in_name(word: str, taken: Sequence[str]) -> bool:
@@ -115,12 +121,12 @@ def _may_be_in_name(word: str, taken: Sequence[str]) -> bool:
     if after_legal_form:
         return word in ("and", "&", "–", "-")
     is_legal_form = _LEGAL_FORM.match(word) is not None
-    if taken and taken[-1] in ("and", "&") and word.strip(".,;") in ("other", "others"):
+    if taken and taken[-1] in ("and", "&") and word.strip(".,;") in _REST:
         return True
     return word[0].isupper() or word in _INSIDE_NAMES or is_legal_form
 
 
 def _ends_list(word: str, *, is_opening: bool) -> bool:
-    if word.endswith(","):
+    if word.endswith(",") and word.strip(",") not in _REST:
         return is_opening
-    return word.endswith((".", "!", "?", ";", ":")) and not _LEGAL_FORM.fullmatch(word)
+    return word.endswith((".", ",", "!", "?", ";", ":")) and not _LEGAL_FORM.fullmatch(word)

@@ -179,7 +179,9 @@ def _lists(draft: _Draft) -> Iterator[tuple[str, str]]:
 
 def _propose_title(text: str) -> str | None:
     """The name that most often stands before the word "project", if there is one."""
-    names = Counter(name for name in _NAMED_PROJECT.findall(text) if name not in _ARTICLES)
+    names = Counter(
+        name for name in _NAMED_PROJECT.findall(text) if name[0].isupper() and name not in _ARTICLES
+    )
     return names.most_common(1)[0][0] if names else None
 
 

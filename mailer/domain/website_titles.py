@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from mailer.domain.dates import read_dates
@@ -53,7 +54,8 @@ _SERIES = re.compile(
     rf"|\b(?P<word>{'|'.join(_COUNTED)})\b",
     re.IGNORECASE,
 )
-_CROWDED = re.compile(r"\b(?i:various|several|multiple)\b|;|, (?:and )?[^\W\d_A-Z]")
+_CROWDED = re.compile(r"\b(?:various|several|multiple)\b|;", re.IGNORECASE)
+_AFTER_COMMA = re.compile(r", (\w)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_a-z])")
 _DAY = re.compile(
     rf"\b\d{{1,2}}\. ?\d{{1,2}}\. ?\d{{4}}\b"
@@ -91,7 +93,8 @@ def _words(text: str) -> frozenset[str]:
 
 def _check_crowded(rows: Sequence[ReadMilestone]) -> Iterator[Doubt]:
     for row in rows:
-        if _CROWDED.search(row.title):
+        goes_on = any(letter.islower() for letter in _AFTER_COMMA.findall(row.title))
+        if goes_on or _CROWDED.search(row.title):
             yield Doubt(row.position, "Several things in one line: split it by hand.")
 
 
@@ -153,7 +156,7 @@ def _twin_sentence(row: ReadMilestone) -> str:
 
 def _check_elsewhere(rows: Sequence[ReadMilestone], prose: Sequence[str]) -> Iterator[Doubt]:
     """Rows whose words all stand in one sentence that names a day."""
-    sentences = _dated_sentences(prose)
+    sentences = list(islice(_dated_sentences(prose), _SENTENCES))
     for row in rows:
         words = _words(row.title)
         if len(words) < _MIN_IN_SENTENCE:
@@ -171,13 +174,9 @@ def _compare(row: ReadMilestone, sentence: _DatedSentence) -> Doubt:
     return Doubt(row.position, f"{text} It does not fit.", is_doubtful=True)
 
 
-def _dated_sentences(prose: Sequence[str]) -> list[_DatedSentence]:
-    found: list[_DatedSentence] = []
+def _dated_sentences(prose: Sequence[str]) -> Iterator[_DatedSentence]:
     for sentence in (part for paragraph in prose for part in _SENTENCE_END.split(paragraph)):
         match = _DAY.search(sentence)
-        reading = read_dates(match[0]) if match else None
-        if match and reading and reading.when.starts_on:
-            found.append(_DatedSentence(_words(sentence), match[0], reading.when))
-        if len(found) == _SENTENCES:
-            break
-    return found
+        when = read_dates(match[0]).when if match else When.unknown()
+        if match and when.starts_on:
+            yield _DatedSentence(_words(sentence), match[0], when)

@@ -17,6 +17,7 @@ DEFAULT_TZ = "Europe/Prague"
 OVER_AFTER_START = timedelta(hours=3)
 # Wide enough for any association's history, and far from where datetime overflows.
 FIRST_YEAR, LAST_YEAR = 1800, 2199
+MONTH_NUMBERS = range(1, 13)
 # First and last month. Winter is the one that opens the year; a winter across two years is built
 # from its own days.
 SEASON_MONTHS = {"spring": (3, 5), "summer": (6, 8), "autumn": (9, 11), "winter": (1, 3)}
@@ -47,6 +48,9 @@ class Confidence(StrEnum):
     EXACT = "exact"
     APPROXIMATE = "approximate"
     DOUBTFUL = "doubtful"
+
+
+_MONTHS_LONG = {Precision.MONTH: 1, Precision.SEASON: 3, Precision.YEAR: 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,15 +236,8 @@ def _check_days(when: When) -> None:
 
 
 def _has_fitting_length(when: When) -> bool:
-    match when.precision:
-        case Precision.MONTH:
-            return when.months_long == 1
-        case Precision.SEASON:
-            return when.months_long == 3
-        case Precision.YEAR:
-            return when.months_long == 12
-        case _:
-            return True
+    expected = _MONTHS_LONG.get(when.precision)
+    return expected is None or when.months_long == expected
 
 
 def _check_season(when: When) -> None:
@@ -283,7 +280,7 @@ def _check_year(year: int) -> None:
 
 def _first_day(year: int, month: int) -> date:
     _check_year(year)
-    if not 1 <= month <= 12:
+    if month not in MONTH_NUMBERS:
         raise InvalidWhen(f"There is no month {month}. Use 1 to 12.")
     return date(year, month, 1)
 

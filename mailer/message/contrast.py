@@ -4,7 +4,7 @@ WCAG 2.2, success criterion 1.4.3, asks for 4.5:1.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mailer.message.markup import Element, read_style
 
@@ -12,10 +12,12 @@ ENOUGH = 4.5
 _HEX = re.compile(r"#([0-9a-f]{6}|[0-9a-f]{3})\b")
 _DARK = re.compile(r"@media \(prefers-color-scheme: ?dark\) ?\{(.*?\})\s*\}", re.DOTALL)
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+_SHORT = 3  # digits of a colour such as #fff
+_KNEE = 0.04045  # below it sRGB is a straight line
 _NAMED = {"white": "#ffffff", "black": "#000000"}
 
-Scheme = Mapping[str, Mapping[str, str]]
-"""Class name → the properties that it gets in dark mode."""
+Scheme = Sequence[tuple[tuple[str, ...], Mapping[str, str]]]
+"""A selector, as the words of it, and what it sets; later ones win."""
 
 
 def contrast(one: str, other: str) -> float:
@@ -25,14 +27,13 @@ def contrast(one: str, other: str) -> float:
 
 
 def dark_scheme(css: str) -> Scheme:
-    """The colours that single classes get under `prefers-color-scheme: dark`."""
-    scheme: dict[str, dict[str, str]] = {}
-    for media in _DARK.finditer(css):
-        for selectors, declarations in _RULE.findall(media.group(1)):
-            for selector in selectors.split(","):
-                name = selector.strip().removeprefix(".")
-                scheme.setdefault(name, {}).update(read_style(declarations))
-    return scheme
+    """What the sheet sets under `prefers-color-scheme: dark`, by `.class`, `tag`, `.class tag`."""
+    return [
+        (tuple(selector.split()), read_style(declarations))
+        for media in _DARK.finditer(css)
+        for selectors, declarations in _RULE.findall(media.group(1))
+        for selector in selectors.split(",")
+    ]
 
 
 def text_contrast(element: Element, scheme: Scheme) -> float:
@@ -53,20 +54,31 @@ def _nearest(element: Element, scheme: Scheme, *names: str) -> str:
 
 def _colour(element: Element, scheme: Scheme, name: str) -> str:
     said = element.style.get(name, "")
-    for label in element.attrs.get("class", "").split():
-        said = scheme.get(label, {}).get(name, said)
+    for selector, declarations in scheme:
+        if name in declarations and _is_chosen(element, selector):
+            said = declarations[name]
     return _NAMED.get(said, said)
+
+
+def _is_chosen(element: Element, selector: tuple[str, ...]) -> bool:
+    *outer, last = selector
+    above = list(element.lineage())[1:]
+    return _has(element, last) and all(any(_has(e, word) for e in above) for word in outer)
+
+
+def _has(element: Element, word: str) -> bool:
+    if word.startswith("."):
+        return word[1:] in element.attrs.get("class", "").split()
+    return element.tag == word
 
 
 def _luminance(colour: str) -> float:
     digits = colour.removeprefix("#")
-    if len(digits) == 3:
+    if len(digits) == _SHORT:
         digits = "".join(digit * 2 for digit in digits)
     red, green, blue = (_linear(int(digits[i : i + 2], 16) / 255) for i in (0, 2, 4))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _linear(share: float) -> float:
-    return (
-        share / 12.92 if share <= 0.04045 else float(((share + 0.055) / 1.055) ** 2.4)
-    )
+    return share / 12.92 if share <= _KNEE else float(((share + 0.055) / 1.055) ** 2.4)

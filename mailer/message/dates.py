@@ -60,9 +60,9 @@ def in_words(
     if not _has_days(when):
         return _about(when.starts_on, when.ends_on, when, lang)
     if now and when.starts_on < when.ends_on and when.has_begun(now):
-        line = Words(lang).say("until %(date)s", date=_last(when, lang, full))
+        line = Words(lang).say("until %(date)s", date=_last(when, lang, full=full))
     else:
-        line = _span(when, lang, full)
+        line = _span(when, lang, full=full)
     return line if _is_local(when, tz) else _zoned(line, when.tz, lang)
 
 
@@ -124,42 +124,35 @@ def _about(first: date, last: date, when: When, lang: str) -> str:
     return format_skeleton(skeleton, first, locale=_locale(lang))
 
 
-def _span(when: When, lang: str, full: bool) -> str:
+def _span(when: When, lang: str, *, full: bool) -> str:
     first = when.starts_at or when.starts_on
     last = when.ends_at or when.ends_on
-    assert first and last  # an unknown date never comes here
+    assert first  # an unknown date never comes here
+    assert last
     if when.starts_on == when.ends_on:
-        day = _day(first, lang, full)
+        day = _day(first, lang, full=full)
         return (
-            _glue(day, _clock(when.starts_at, when.ends_at, lang), lang)
-            if when.starts_at
-            else day
+            _glue(day, _clock(when.starts_at, when.ends_at, lang), lang) if when.starts_at else day
         )
     if when.starts_at:
         joint = str(_locale(lang).interval_formats[None])
-        return joint.format(_point(first, lang, full), _point(last, lang, full))
-    return format_interval(
-        first, last, "yMMMEd" if full else "MMMEd", locale=_locale(lang)
-    )
+        return joint.format(_point(first, lang, full=full), _point(last, lang, full=full))
+    return format_interval(first, last, "yMMMEd" if full else "MMMEd", locale=_locale(lang))
 
 
-def _last(when: When, lang: str, full: bool) -> str:
+def _last(when: When, lang: str, *, full: bool) -> str:
     """The moment by which it is over, or closed."""
     moment = when.ends_at or when.starts_at or when.ends_on
     assert moment  # an unknown date never comes here
-    return _point(moment, lang, full)
+    return _point(moment, lang, full=full)
 
 
-def _point(moment: date, lang: str, full: bool) -> str:
-    day = _day(moment, lang, full)
-    return (
-        _glue(day, _clock(moment, None, lang), lang)
-        if isinstance(moment, datetime)
-        else day
-    )
+def _point(moment: date, lang: str, *, full: bool) -> str:
+    day = _day(moment, lang, full=full)
+    return _glue(day, _clock(moment, None, lang), lang) if isinstance(moment, datetime) else day
 
 
-def _day(day: date, lang: str, full: bool) -> str:
+def _day(day: date, lang: str, *, full: bool) -> str:
     if full:
         return format_date(day, "full", locale=_locale(lang))
     return format_skeleton("MMMEd", day, locale=_locale(lang))

@@ -67,20 +67,22 @@ def digest_facts(digest: Digest, setting: Setting) -> Facts:
     return {"sections": sections, "zone": zone_words(setting.tz, setting.lang)}
 
 
-def said(chosen: Chosen, lang: str) -> Facts:
+def said(chosen: Chosen, lang: str, *, beside: Chosen | None = None) -> Facts:
     """A text with what a reader of `lang` must know of its language.
 
-    `is_foreign` asks for lang and dir on it, `tag` ("in English") is set when it is a fallback.
+    `is_foreign` asks for lang and dir on it; `tag` ("in English") is set on a fallback, unless the
+    text `beside` it carries the same tag already.
     """
     text = " ".join(chosen.text.split())
-    tag = vocabulary.in_language(chosen.lang, lang) if text and chosen.is_fallback else ""
+    is_tagged = bool(text) and chosen.is_fallback and not (beside and beside.lang == chosen.lang)
+    tag = vocabulary.in_language(chosen.lang, lang) if is_tagged else ""
     return {
         "text": text,
         "plain": f"{text} ({tag})" if tag else text,
         "tag": tag,
         "lang": chosen.lang,
         "dir": get_language(chosen.lang).dir,
-        "is_foreign": bool(text) and chosen.lang.split("-")[0] != lang,
+        "is_foreign": bool(text) and chosen.lang.partition("-")[0] != lang,
     }
 
 
@@ -128,7 +130,7 @@ def _event(card: EventCard, setting: Setting) -> Facts:
         "is_off": is_off,
         "url": setting.page(f"events/{card.slug}"),
         "rows": [_row(card, sitting, setting) for sitting in card.sittings],
-        "summary": said(card.summary, setting.lang),
+        "summary": said(card.summary, setting.lang, beside=card.title),
         "notes": [] if is_off else _notes(card, setting.words),
         "button": None if is_off else _button(card, setting.words),
         "links": [] if is_off else _links(card, setting),
@@ -152,7 +154,7 @@ def _row(card: EventCard, sitting: Sitting, setting: Setting) -> Facts:
         "is_off": sitting.status in _OFF,
         "venue": venue,
         "address": address,
-        "place": ", ".join(part for part in (venue["plain"] if venue else "", address) if part),
+        "place": ", ".join(part for part in (venue["text"] if venue else "", address) if part),
         "spoken": vocabulary.spoken_lines(sitting.spoken, lang),
     }
 
@@ -212,7 +214,7 @@ def _deadline(card: DeadlineCard, setting: Setting) -> Facts:
         "badge": words.say(role) if role else "",
         "leaf": _leaf(last, setting.lang) if card.closes.is_exact else None,
         "closes": deadline_words(card.closes, setting.lang),
-        "summary": said(card.summary, setting.lang),
+        "summary": said(card.summary, setting.lang, beside=card.title),
         "button": {"label": words.say(vocabulary.ACT[card.kind]), "url": url} if url else None,
     }
 
@@ -222,7 +224,7 @@ def _update(card: UpdateCard, setting: Setting) -> Facts:
         "shape": "update",
         "label": setting.words.say(vocabulary.UPDATES[card.kind]),
         "url": card.url if is_safe_link(card.url) else "",
-        "summary": said(card.teaser, setting.lang),
+        "summary": said(card.teaser, setting.lang, beside=card.title),
     }
 
 

@@ -15,32 +15,21 @@ class Level(StrEnum):
     WARN = "warn"
 
 
-_TEMPLATE = N_(
-    "The e-mail template is at fault. Tell the person who looks after the service."
-)
+_TEMPLATE = N_("The e-mail template is at fault. Tell the person who looks after the service.")
 
 SENTENCES: Mapping[str, str] = {
-    "address-missing": N_(
-        "The sender's name and postal address are missing from the footer."
-    ),
     "alt": N_("A picture has no description."),
     "contrast": N_("A text is hard to see on its background."),
-    "control-character": N_(
-        "There is an invisible character that must not be in a letter."
-    ),
+    "control-character": N_("There is an invisible character that must not be in a letter."),
     "font-size": N_("A text is too small."),
     "heading-order": N_("The headings are out of order."),
-    "link-address": N_(
-        "A link is not complete. It must begin with https:// or mailto:."
-    ),
+    "link-address": N_("A link is not complete. It must begin with https:// or mailto:."),
     "link-text": N_("A link does not say where it leads."),
     "placeholder": N_("A placeholder was left in the text."),
     "preheader-length": N_("The preview line should have 40 to 90 characters."),
     "preheader-repeats": N_("The preview line repeats the subject."),
     "preheader-empty": N_("There is no preview line."),
-    "size-block": N_(
-        "The letter is too long: Gmail would cut it off. Take something out."
-    ),
+    "size-block": N_("The letter is too long: Gmail would cut it off. Take something out."),
     "size-warn": N_("The letter is long. Think about taking something out."),
     "subject-empty": N_("There is no subject."),
     "subject-long": N_("The subject is too long: 78 characters are the most."),
@@ -48,9 +37,7 @@ SENTENCES: Mapping[str, str] = {
     "text-empty": N_("There is no text."),
     "text-line": N_("A line of the plain text is too long."),
     "text-misses": N_("Something is missing from the plain text."),
-    "unsubscribe-missing": N_(
-        "The links to unsubscribe and to the choices are missing."
-    ),
+    "unsubscribe-missing": N_("The links to unsubscribe and to the choices are missing."),
 }
 
 
@@ -62,9 +49,14 @@ class Finding:
     rule: str
     detail: str = ""
 
+    @property
+    def message(self) -> str:
+        """What is wrong, for a person, as the catalogues know it; `detail` goes beside it."""
+        return SENTENCES.get(self.rule, _TEMPLATE)
+
     def sentence(self, lang: str) -> str:
-        """What is wrong, for a person; `detail` goes beside it."""
-        return Words(lang).say(SENTENCES.get(self.rule, _TEMPLATE))
+        """The message in one language."""
+        return Words(lang).say(self.message)
 
 
 def block(rule: str, detail: object = "") -> Finding:

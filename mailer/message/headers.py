@@ -50,6 +50,9 @@ BULK = EVERY | {
 LONGEST = 900
 """Characters of a value before it is spelt: a line may have 998 (RFC 5322, 2.1.1)."""
 
+LONGEST_ADDRESS = 254
+"""Characters of an address: the path of 256 octets less its brackets (RFC 5321, 4.5.3.1.3)."""
+
 _LINE = 78
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _WORDS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+( [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -63,7 +66,7 @@ _DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]
 _MESSAGE_ID = re.compile(r"<([0-9a-f]{16})\.([0-9a-f]{32})@([A-Za-z0-9.-]{1,253})>")
 
 
-class UnsafeHeader(ValueError):
+class UnsafeHeader(ValueError):  # noqa: N818 - named as in the error family
     """A header that must not be written; `header` names it."""
 
     def __init__(self, header: str, problem: str) -> None:
@@ -208,12 +211,11 @@ def _is_plain(header: str, value: str) -> bool:
 
 def _encoded(header: str, value: str) -> str:
     """RFC 2047 words of UTF-8, safe in a phrase as well as in a subject."""
-    _guard(header, value)
     return Header(value, "utf-8", maxlinelen=76, header_name=header).encode(linesep="\r\n")
 
 
 def _address(header: str, value: str) -> str:
-    if "=?" in value or len(value) > 254:
+    if "=?" in value or len(value) > LONGEST_ADDRESS:
         raise UnsafeHeader(header, "not an e-mail address that can be mailed")
     return _matching(_ADDRESS, header, value)
 

@@ -20,6 +20,7 @@ SUBJECT_LIMIT = 78
 PREHEADER_LENGTHS = range(40, 91)
 SIZE_WARN, SIZE_BLOCK = 70_000, 95_000
 LINE_LIMIT = 78
+SHOUT_LENGTH = 10  # shorter ones may well be an abbreviation
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{%|lorem ipsum", re.IGNORECASE)
@@ -62,10 +63,8 @@ def _subject(subject: str) -> Iterator[Finding]:
         yield block("subject-empty")
     if len(subject) > SUBJECT_LIMIT:
         yield warn("subject-long", len(subject))
-    letters = [letter for letter in subject if letter.isalpha()]
-    if "!!" in subject or (
-        len(letters) > 9 and subject.upper() == subject != subject.lower()
-    ):
+    is_loud = len(subject) >= SHOUT_LENGTH and subject.upper() == subject != subject.lower()
+    if "!!" in subject or is_loud:
         yield warn("subject-shouts", subject)
 
 

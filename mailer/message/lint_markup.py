@@ -28,6 +28,7 @@ _FORBIDDEN_TAGS = (
     "video",
     "bdi",
 )
+_INLINE_TAGS = ("a", "b", "em", "s", "span", "strong")
 _SECTIONING_TAGS = ("article", "aside", "footer", "header", "main", "nav", "section")
 _FORBIDDEN_CSS = re.compile(
     r"flex|grid|var\(|@import|@font-face|position:|text-align: ?(start|end)"
@@ -83,17 +84,13 @@ def language_and_direction(page: Page) -> Iterator[Finding]:
             yield block("wrapper", element.attrs.get("aria-label", ""))
         if element.attrs.get("aria-roledescription") != "email":
             yield block("wrapper", "aria-roledescription")
-    if [title.text() for title in page.root.find_all("title")] != [
-        " ".join(page.subject.split())
-    ]:
+    if [title.text() for title in page.root.find_all("title")] != [" ".join(page.subject.split())]:
         yield block("title")
 
 
 def charset(page: Page) -> Iterator[Finding]:
     charsets = [
-        e.attrs["charset"].lower()
-        for e in page.root.find_all("meta")
-        if "charset" in e.attrs
+        e.attrs["charset"].lower() for e in page.root.find_all("meta") if "charset" in e.attrs
     ]
     if charsets != ["utf-8"]:
         yield block("charset", charsets)
@@ -106,17 +103,12 @@ def tables(page: Page) -> Iterator[Finding]:
             if table.attrs.get(name) != wanted:
                 yield block("table", f"{name}={table.attrs.get(name, '')}")
     for div in page.root.find_all("div"):
-        if any(
-            name.startswith("padding") and value != "0"
-            for name, value in div.style.items()
-        ):
+        if any(name.startswith("padding") and value != "0" for name, value in div.style.items()):
             yield block("div-padding", div.attrs.get("style", ""))
 
 
 def headings(page: Page) -> Iterator[Finding]:
-    levels = [
-        int(e.tag[1]) for e in page.root.find_all("h1", "h2", "h3", "h4", "h5", "h6")
-    ]
+    levels = [int(e.tag[1]) for e in page.root.find_all("h1", "h2", "h3", "h4", "h5", "h6")]
     if levels.count(1) != 1:
         yield block("h1", levels.count(1))
     for before, level in pairwise(levels):
@@ -139,14 +131,11 @@ def links(page: Page) -> Iterator[Finding]:
         href = link.attrs.get("href", "")
         if not (_is_web(href) or re.match(r"mailto:[^@\s]+@[^@\s]+$", href)):
             yield block("link-address", href)
-        text = link.text() or " ".join(
-            i.attrs.get("alt", "") for i in link.find_all("img")
-        )
+        text = link.text() or " ".join(i.attrs.get("alt", "") for i in link.find_all("img"))
         if text.lower().strip(" .…→>") in _VAGUE or not text.strip() or _is_bare(text):
             yield warn("link-text", text or href)
         if not (
-            {"underline"} & set(link.style.get("text-decoration", "").split())
-            or _is_button(link)
+            {"underline"} & set(link.style.get("text-decoration", "").split()) or _is_button(link)
         ):
             yield block("link-underline", text)
 
@@ -164,7 +153,7 @@ def forbidden(page: Page) -> Iterator[Finding]:
 
 
 def styles(page: Page) -> Iterator[Finding]:
-    css = "".join("".join(style._pieces()) for style in page.root.find_all("style"))
+    css = "".join("".join(style.pieces()) for style in page.root.find_all("style"))
     if len(css.encode()) > STYLE_LIMIT:
         yield block("style-size", len(css.encode()))
     scheme = dark_scheme(css)
@@ -172,7 +161,7 @@ def styles(page: Page) -> Iterator[Finding]:
         size = element.nearest("font-size")
         if not size.endswith("px") or float(size.removesuffix("px")) < SMALLEST_TEXT_PX:
             yield block("font-size", f"{size} {element.own_text()[:40]}")
-        for colours in ({}, scheme):
+        for colours in ((), scheme):
             if text_contrast(element, colours) < ENOUGH:
                 yield block(
                     "contrast",
@@ -184,19 +173,13 @@ def right_to_left(page: Page) -> Iterator[Finding]:
     """GMX and Web.de drop `dir` and keep CSS; Outlook, Yahoo and GMX do not know `start`."""
     for element in page.root.walk():
         direction = element.attrs.get("dir")
-        if (
-            direction
-            and element.tag not in ("html", "span")
-            and element.style.get("direction") != direction
-        ):
-            yield block(
-                "direction", f"<{element.tag}> {element.attrs.get('style', '')[:60]}"
-            )
+        if not direction or element.tag in ("html", *_INLINE_TAGS):
+            continue
+        if element.style.get("direction") != direction:
+            yield block("direction", f"<{element.tag}> {element.attrs.get('style', '')[:60]}")
     for element in page.texts():
-        if _direction(element) == "rtl" and element.nearest("text-align") not in (
-            "right",
-            "center",
-        ):
+        aligned = element.nearest("text-align")
+        if _direction(element) == "rtl" and aligned not in ("right", "center"):
             yield block("text-align", element.own_text()[:40])
 
 
@@ -233,4 +216,6 @@ def _is_button(link: Element) -> bool:
 
 
 def _direction(element: Element) -> str:
-    return next((e.attrs["dir"] for e in element.lineage() if "dir" in e.attrs), "ltr")
+    """Of the block around a text: inline tags move letters, not the edge that lines begin at."""
+    blocks = (e for e in element.lineage() if e.tag not in _INLINE_TAGS)
+    return next((e.attrs["dir"] for e in blocks if "dir" in e.attrs), "ltr")

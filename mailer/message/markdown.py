@@ -49,7 +49,7 @@ def read_markdown(source: str) -> Words:
 
 def _lead(tokens: Sequence[Token]) -> str:
     paragraphs = [
-        " ".join(part.content for part in token.children or [] if part.type == "text")
+        "".join(part.content or " " for part in token.children or [] if not part.nesting)
         for before, token in pairwise(tokens)
         if before.type == "paragraph_open"
     ]
@@ -155,9 +155,7 @@ class _Writer:
             mark = "- " if node.type == "bullet_list" else f"{number}. "
             lines = "\n".join(self._block(part) for part in item.children).splitlines()
             lines = lines or [""]
-            items.append(
-                "\n".join([mark + lines[0], *(" " * len(mark) + x for x in lines[1:])])
-            )
+            items.append("\n".join([mark + lines[0], *(" " * len(mark) + x for x in lines[1:])]))
         return "\n".join(items)
 
     def _paragraph(self, node: SyntaxTreeNode) -> str:
@@ -171,11 +169,7 @@ class _Writer:
         if node.type in ("softbreak", "hardbreak"):
             return "\n"
         words = "".join(self._inline(child) for child in node.children)
-        return (
-            f"{words} {self._note(str(node.attrs['href']))}"
-            if node.type == "link"
-            else words
-        )
+        return f"{words} {self._note(str(node.attrs['href']))}" if node.type == "link" else words
 
     def _note(self, url: str) -> str:
         self.number += 1

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-_VOID = frozenset(
-    {"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
-)
+_VOID = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +36,7 @@ class Element:
 
     def text(self) -> str:
         """All text below, white space as single spaces."""
-        return " ".join("".join(self._pieces()).split())
+        return " ".join("".join(self.pieces()).split())
 
     def own_text(self) -> str:
         """The text that stands directly in this element."""
@@ -51,12 +49,13 @@ class Element:
     def is_hidden(self) -> bool:
         return any(e.style.get("display") == "none" for e in self.lineage())
 
-    def _pieces(self) -> Iterator[str]:
+    def pieces(self) -> Iterator[str]:
+        """All text below, as it stands."""
         for part in self.content:
             if isinstance(part, str):
                 yield part
             else:
-                yield from part._pieces()
+                yield from part.pieces()
 
 
 class _Reader(HTMLParser):
@@ -67,9 +66,7 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = {name: value or "" for name, value in attrs}
-        element = Element(
-            tag, named, self.open, style=read_style(named.get("style", ""))
-        )
+        element = Element(tag, named, self.open, style=read_style(named.get("style", "")))
         self.open.content.append(element)
         if tag not in _VOID:
             self.open = element

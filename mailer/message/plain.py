@@ -21,6 +21,4 @@ def _wrap(line: str) -> str:
     first = lead.group(0) if lead else ""
     under = lead.group("quote") + " " * len(lead.group("mark")) if lead else ""
     body = textwrap.wrap(line[len(first) :], WIDTH - len(first), break_on_hyphens=False)
-    return "\n".join(
-        (first if number == 0 else under) + part for number, part in enumerate(body)
-    )
+    return "\n".join((first if number == 0 else under) + part for number, part in enumerate(body))

@@ -6,16 +6,10 @@ Both are proposals: a coordinator may replace them. It invents nothing that is n
 import re
 from collections.abc import Sequence
 
+from mailer.domain.compose import propose_subject as choose_titles
 from mailer.domain.content import Status
-from mailer.domain.digest import (
-    Card,
-    DeadlineCard,
-    Digest,
-    EventCard,
-    Role,
-    SectionKind,
-    UpdateCard,
-)
+from mailer.domain.digest import Card, DeadlineCard, Digest, EventCard, Role, UpdateCard
+from mailer.domain.texts import Chosen
 from mailer.i18n import Words
 from mailer.message.dates import deadline_words, in_words
 from mailer.message.vocabulary import ACT, list_words
@@ -24,34 +18,26 @@ SUBJECT_LENGTH = 50
 PREHEADER_LENGTHS = 40, 90
 _SHORTEST = 12
 
-# What people open a letter for comes first: phones show 35 characters.
-_ORDER = (
-    SectionKind.CHANGES,
-    SectionKind.THIS_WEEK,
-    SectionKind.ACT_BY,
-    SectionKind.ANNOUNCED,
-    SectionKind.UPDATES,
-    SectionKind.SAVE_THE_DATE,
-)
 _JOINT = re.compile(r":\s|\s[–—-]\s")
 
 
 def propose_subject(digest: Digest, lang: str, sender: str) -> str:
     """At most 50 characters: "Prague 7 meetup, City Hall vote + 3 more"."""
-    words, cards = Words(lang), _in_order(digest)
-    if not cards:
+    words, chosen = Words(lang), choose_titles(digest)
+    titles = [_headline(title, digest, words) for title in chosen.titles]
+    if not titles:
         return shorten(words.say("News from %(name)s", name=sender), SUBJECT_LENGTH)
-    titles = [_headline(card, words) for card in cards]
     if len(titles) == 1:
-        return shorten(titles[0], SUBJECT_LENGTH)
-    return _two_and_more(titles, words) or _one_and_more(titles, words)
+        return _with_more(titles[0], chosen.more, words)
+    both = _with_pair(titles[0], titles[1], chosen.more, words)
+    return both or _with_more(titles[0], chosen.more + 1, words)
 
 
 def propose_preheader(digest: Digest, lang: str, tz: str) -> str:
     """40 to 90 characters: how much there is, and the nearest deadline or else the first event."""
     words, cards = Words(lang), digest.cards()
     shortest, longest = PREHEADER_LENGTHS
-    counts = words.say("%(list)s.", list=list_words(_counts(cards, words), lang))
+    counts = f"{list_words(_counts(cards, words), lang)}."
     date = _nearest(cards, lang, tz)
     line = f"{counts} {date}" if date and len(counts) + len(date) < longest else counts
     if len(line) < shortest:
@@ -68,37 +54,28 @@ def shorten(text: str, length: int) -> str:
     if _SHORTEST <= len(head) <= length:
         return head
     cut = text[: length - 1]
-    at_word = cut.rsplit(" ", 1)[0] if " " in cut[length // 2 :] else cut
+    at_word = cut.rsplit(" ", 1)[0] if " " in cut[length // 3 :] else cut
     return at_word.rstrip(" ,.;:–—-") + "…"
 
 
-def _in_order(digest: Digest) -> list[Card]:
-    by_kind = {section.kind: section.cards for section in digest.sections}
-    return [card for kind in _ORDER for card in by_kind.get(kind, ())]
+def _headline(title: Chosen, digest: Digest, words: Words) -> str:
+    """A title; one that is off says so, or the subject would invite people to it."""
+    off = [card.title for card in digest.cards() if card.role is Role.CANCELLED]
+    return words.say("Cancelled: %(title)s", title=title.text) if title in off else title.text
 
 
-def _headline(card: Card, words: Words) -> str:
-    if card.role is Role.CANCELLED:
-        return words.say("Cancelled: %(title)s", title=card.title.text)
-    return card.title.text
+def _with_pair(first: str, second: str, more: int, words: Words) -> str:
+    """Two titles and how many more, if they fit without losing a word, else nothing."""
+    room = SUBJECT_LENGTH - len(_more(_pair("", "", words), more, words))
+    one = shorten(first, max(room // 2, room - len(second)))
+    other = shorten(second, room - len(one))
+    is_whole = not one.endswith("…") and not other.endswith("…")
+    return _more(_pair(one, other, words), more, words) if is_whole else ""
 
 
-def _two_and_more(titles: Sequence[str], words: Words) -> str:
-    """Two titles and how many more; nothing when too little of the titles would be left."""
-    room = SUBJECT_LENGTH - len(_more(_pair("", "", words), len(titles) - 2, words))
-    first = shorten(titles[0], max(room // 2, room - len(titles[1])))
-    second = shorten(titles[1], room - len(first))
-    if any(
-        len(cut) < min(_SHORTEST, len(title))
-        for cut, title in zip((first, second), titles)
-    ):
-        return ""
-    return _more(_pair(first, second, words), len(titles) - 2, words)
-
-
-def _one_and_more(titles: Sequence[str], words: Words) -> str:
-    room = SUBJECT_LENGTH - len(_more("", len(titles) - 1, words))
-    return _more(shorten(titles[0], room), len(titles) - 1, words)
+def _with_more(title: str, more: int, words: Words) -> str:
+    room = SUBJECT_LENGTH - len(_more("", more, words))
+    return _more(shorten(title, room), more, words)
 
 
 def _pair(first: str, second: str, words: Words) -> str:
@@ -122,9 +99,7 @@ def _counts(cards: Sequence[Card], words: Words) -> list[str]:
     said = (
         words.count("%(num)d change", "%(num)d changes", changes) if changes else "",
         words.count("%(num)d event", "%(num)d events", events) if events else "",
-        words.count("%(num)d deadline", "%(num)d deadlines", deadlines)
-        if deadlines
-        else "",
+        words.count("%(num)d deadline", "%(num)d deadlines", deadlines) if deadlines else "",
         words.count("%(num)d update", "%(num)d updates", updates) if updates else "",
     )
     return [part for part in said if part]
@@ -136,33 +111,18 @@ def _nearest(cards: Sequence[Card], lang: str, tz: str) -> str:
 
 
 def _first_deadline(cards: Sequence[Card], lang: str) -> str:
-    found = [
-        card
-        for card in cards
-        if isinstance(card, DeadlineCard) and card.closes.is_exact
-    ]
+    found = [card for card in cards if isinstance(card, DeadlineCard) and card.closes.is_exact]
     if not found:
         return ""
     words, first = Words(lang), min(found, key=lambda card: card.closes.sort_key)
     date = deadline_words(first.closes, lang, with_zone=False)
-    return words.say(
-        "%(action)s %(date)s.", action=words.say(ACT[first.kind]), date=date
-    )
+    return words.say("%(action)s: %(date)s.", action=words.say(ACT[first.kind]), date=date)
 
 
 def _first_event(cards: Sequence[Card], lang: str, tz: str) -> str:
     events = [card for card in cards if isinstance(card, EventCard)]
-    on = [
-        card
-        for card in events
-        if card.status not in (Status.CANCELLED, Status.POSTPONED)
-    ]
-    moments = [
-        sitting.when
-        for card in on
-        for sitting in card.sittings
-        if sitting.when.is_exact
-    ]
+    on = [card for card in events if card.status not in (Status.CANCELLED, Status.POSTPONED)]
+    moments = [sitting.when for card in on for sitting in card.sittings if sitting.when.is_exact]
     if not moments:
         return ""
     soonest = min(moments, key=lambda when: when.sort_key)

@@ -22,12 +22,12 @@ from mailer.i18n import Words, get_language, interface_for
 from mailer.message.dates import moment_words
 from mailer.message.facts import Setting, digest_facts, language_links
 from mailer.message.markdown import read_markdown
-from mailer.message.places import templates_folder
 from mailer.message.plain import lay_out
 from mailer.message.proposal import PREHEADER_LENGTHS, propose_preheader, propose_subject, shorten
 from mailer.message.sanitise import clean_line, clean_values, is_safe_link
 from mailer.message.slots import PREFERENCES, UNSUBSCRIBE
 from mailer.message.values import Frame, Rendered
+from mailer.places import get_folder
 
 TRANSACTIONAL = frozenset(
     {"confirm", "already", "preferences", "address_change", "draft_ready", "account"}
@@ -44,7 +44,7 @@ class Renderer:
 
     def __init__(self, overrides: Path | None = None) -> None:
         folders = [overrides] if overrides else []
-        folders.append(templates_folder() / "emails")
+        folders.append(get_folder("templates") / "emails")
         self._templates = ImmutableSandboxedEnvironment(
             loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
             autoescape=lambda name: name is not None and name.endswith(".html"),

@@ -20,8 +20,8 @@ from mailer.domain.digest import Role, SectionKind
 from mailer.i18n import Words, get_language, get_locale, interface_for
 
 
-def N_(message: str) -> str:
-    """Marks a text for the translators by the name that extractors look for; does nothing else."""
+def N_(message: str) -> str:  # noqa: N802  the name that message extractors look for
+    """Marks a text for the translators; it is translated where it is used."""
     return message
 
 
@@ -98,7 +98,7 @@ UPDATES: Mapping[UpdateKind, str] = {
     UpdateKind.MILESTONE: N_("Milestone"),
     UpdateKind.RESULT: N_("Result"),
     UpdateKind.DOCUMENT: N_("Document"),
-    UpdateKind.CALL: N_("Call"),
+    UpdateKind.CALL: N_("Open call"),
 }
 
 SPOKEN: Mapping[SpokenRole, str] = {
@@ -150,13 +150,13 @@ READ_IN: Mapping[str, str] = {
 def language_name(code: str, lang: str) -> str:
     """A language as readers of `lang` call it: "Ukrainian"; its own name if CLDR has none."""
     names = get_locale(interface_for(lang)).languages
-    base = code.split("-")[0]
+    base = code.partition("-")[0]
     return str(names.get(base) or get_language(code).endonym)
 
 
 def in_language(code: str, lang: str) -> str:
     """The tag on a text that is not in the reader's language: "in English"."""
-    words, base = Words(lang), code.split("-")[0]
+    words, base = Words(lang), code.partition("-")[0]
     if base in IN_LANGUAGE:
         return words.say(IN_LANGUAGE[base])
     return words.say("language: %(language)s", language=language_name(code, lang))
@@ -164,7 +164,7 @@ def in_language(code: str, lang: str) -> str:
 
 def read_in(code: str) -> str:
     """The invitation to read a letter in `code`, in that language; its own name if unlisted."""
-    return READ_IN.get(code.split("-")[0]) or get_language(code).endonym
+    return READ_IN.get(code.partition("-")[0]) or get_language(code).endonym
 
 
 def spoken_lines(spoken: Sequence[Spoken], lang: str) -> list[str]:

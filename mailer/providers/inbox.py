@@ -7,6 +7,7 @@ writes them (Return-Path, Delivered-To).
 import html
 import mailbox
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,20 +71,19 @@ class InboxServer:
 
     def start(self) -> None:
         """Listen. Raises OSError if the port is taken."""
-        controller = Controller(
+        host, port = self._config.host, self._config.port
+        # aiosmtpd would need five seconds to find out that it cannot have the port.
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
+        self._running = Controller(
             _Keeper(self._config.directory),
-            hostname=self._config.host,
-            port=self._config.port,
+            hostname=host,
+            port=port,
             server_hostname="inbox.localhost",
             ident="inbox",
             data_size_limit=LARGEST_MESSAGE,
         )
-        try:
-            controller.start()
-        except OSError:
-            controller.loop.close()
-            raise
-        self._running = controller
+        self._running.start()
 
     def stop(self) -> None:
         """Stop listening; what was received stays. Harmless when nothing runs."""
@@ -99,7 +99,7 @@ class _Keeper:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.original_content or b""
         for recipient in envelope.rcpt_tos:
-            self._maildir.add(_stamp(envelope.mail_from or "", recipient) + content)
+            self._maildir.add(_stamp(envelope.mail_from or "<>", recipient) + content)
         return "250 2.0.0 Kept"
 
 
@@ -165,7 +165,9 @@ def _summary(file: Path) -> InboxMessage:
 
 
 def _stamp(sender: str, recipient: str) -> bytes:
-    return f"Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\n".encode("utf-8", "replace")
+    # aiosmtpd gives the empty sender of a bounce with its brackets, others without.
+    lines = f"Return-Path: <{sender.strip('<>')}>\r\nDelivered-To: {recipient}\r\n"
+    return lines.encode("utf-8", "replace")
 
 
 def _split(stored: bytes) -> tuple[str, str, bytes]:
@@ -180,7 +182,7 @@ def _split(stored: bytes) -> tuple[str, str, bytes]:
 def _body(message: EmailMessage, kind: str) -> str:
     try:
         part = message.get_body((kind,))
-        return str(part.get_content()) if part else ""
+        return str(part.get_content()).replace("\r\n", "\n") if part else ""
     except (LookupError, UnicodeError, MessageError):
         # An unknown charset, for one. The raw message is there to be read.
         return ""

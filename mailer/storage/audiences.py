@@ -1,4 +1,4 @@
-"""Who a newsletter goes to: read in chunks, written into the ledger without ever doubling anyone."""
+"""Who a newsletter goes to: read in chunks, written into the ledger, nobody ever twice."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def count_audience(session: Session, newsletter: Newsletter, now: datetime) -> d
         .group_by(Subscriber.language)
         .order_by(number.desc(), Subscriber.language)
     )
-    return {language: count for language, count in rows}
+    return dict(rows.tuples().all())
 
 
 def count_left_out(session: Session, newsletter: Newsletter, now: datetime) -> LeftOut:
@@ -78,9 +78,7 @@ def count_left_out(session: Session, newsletter: Newsletter, now: datetime) -> L
     return LeftOut(
         *(
             session.scalar(
-                select(func.count()).select_from(Subscriber).where(
-                    condition, *_wishes(newsletter)
-                )
+                select(func.count()).select_from(Subscriber).where(condition, *_wishes(newsletter))
             )
             or 0
             for condition in (paused, gone, pending)
@@ -129,9 +127,7 @@ def _insert_or_keep(session: Session) -> Insert:
 
 def find_last_member(session: Session, newsletter_id: int) -> int:
     """The highest subscriber already written down, where an interrupted preparation goes on."""
-    query = select(func.max(Delivery.subscriber_id)).where(
-        Delivery.newsletter_id == newsletter_id
-    )
+    query = select(func.max(Delivery.subscriber_id)).where(Delivery.newsletter_id == newsletter_id)
     return session.scalar(query) or 0
 
 

@@ -25,8 +25,14 @@ class AuditEntry(Identified, Base):
 
 
 def record(
-    session: Session, who: str, action: str, now: datetime, *, thing: str = "",
-    thing_id: int | None = None, **detail: Any,
+    session: Session,
+    who: str,
+    action: str,
+    now: datetime,
+    *,
+    thing: str = "",
+    thing_id: int | None = None,
+    **detail: Any,
 ) -> None:
     """Add one line to the log. `detail` holds facts, never an address or a secret."""
     session.add(
@@ -34,7 +40,9 @@ def record(
     )
 
 
-def list_entries(session: Session, *, before: int | None = None, limit: int = 100) -> Sequence[AuditEntry]:
+def list_entries(
+    session: Session, *, before: int | None = None, limit: int = 100
+) -> Sequence[AuditEntry]:
     """The newest entries, or those before the given id."""
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
     return session.scalars(query.where(AuditEntry.id < before) if before else query).all()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, composite, mapped_column
@@ -21,13 +22,13 @@ class Deadline(Identified, Base):
     slug: Mapped[str] = mapped_column(String(100), unique=True)
     kind: Mapped[DeadlineKind] = mapped_column(enum_type(DeadlineKind))
     closes: Mapped[When] = composite(When, *when_columns("closes"))
+    if TYPE_CHECKING:  # the composite makes it
+        closes_ends_on: Mapped[date | None]
     url: Mapped[str] = mapped_column(String(500), default="")
     topics: Mapped[tuple[str, ...]] = mapped_column(Codes(400), default=())
     project_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("project.id"), index=True)
     event_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("event.id"), index=True)
-    visibility: Mapped[Visibility] = mapped_column(
-        enum_type(Visibility), default=Visibility.DRAFT
-    )
+    visibility: Mapped[Visibility] = mapped_column(enum_type(Visibility), default=Visibility.DRAFT)
     revision: Mapped[int] = mapped_column(default=1)
     material_revision: Mapped[int] = mapped_column(default=1)
     is_demo: Mapped[bool] = mapped_column(default=False)

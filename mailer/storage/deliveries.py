@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     ForeignKey,
     Index,
     Select,
@@ -19,9 +20,9 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     exists,
-    func,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -29,8 +30,6 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import (
     ARRIVED_STATES,
-    OPEN_STATES,
-    Account,
     DeliveryKind,
     DeliveryState,
     Next,
@@ -47,8 +46,8 @@ _S = DeliveryState
 class Delivery(Identified, Base):
     """`address` is the one at the time the row was written. `template` and `context` are set for
     transactional mail only; newsletters have a cohort. `reader_id` is the subscriber's public id,
-    kept here so that a letter's links are made without a join. `is_repeat`: its first fate was unknown
-    and this is the one resend. `reason` says why it was skipped, suppressed or cancelled."""
+    kept here so that a letter's links are made without a join. `is_repeat`: its first fate was
+    unknown and this is the one resend. `reason` says why it was skipped, suppressed or cancelled."""
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -139,14 +138,18 @@ def claim_newsletter(
     return _claim(session, due.order_by(*order), owner, now, lease, limit)
 
 
-def _due(now: datetime) -> Select[tuple[int]]:
+def _due(now: datetime) -> Select[int]:
     return select(Delivery.id).where(
         Delivery.state.in_((_S.QUEUED, _S.DEFERRED)), Delivery.next_at <= now
     )
 
 
 def _claim(
-    session: Session, due: Select[tuple[int]], owner: str, now: datetime, lease: timedelta,
+    session: Session,
+    due: Select[int],
+    owner: str,
+    now: datetime,
+    lease: timedelta,
     limit: int,
 ) -> list[Claim]:
     chosen = due.limit(limit).with_for_update(skip_locked=True)
@@ -172,28 +175,24 @@ def hand_off(session: Session, claim_id: int, generation: int, now: datetime) ->
     True, and the row is `handing_off`, only if the claim is still ours, its lease runs, the
     newsletter is still being sent, and nobody has left or been suppressed meanwhile.
     """
-    result = session.execute(
-        update(Delivery)
-        .where(
-            _held(claim_id, generation),
-            Delivery.lease_until > now,
-            Delivery.expires_at > now,
-            ~_must_not_be_mailed(),
-            or_(Delivery.newsletter_id.is_(None), _is_being_sent()),
-        )
-        .values(state=_S.HANDING_OFF, attempts=Delivery.attempts + 1, changed_at=now)
-        .execution_options(synchronize_session=False)
+    may_leave = and_(
+        _held(claim_id, generation),
+        Delivery.lease_until > now,
+        Delivery.expires_at > now,
+        ~_must_not_be_mailed(),
+        or_(Delivery.newsletter_id.is_(None), _is_being_sent()),
     )
-    return bool(result.rowcount)
+    begun = {"state": _S.HANDING_OFF, "attempts": Delivery.attempts + 1, "changed_at": now}
+    return _move(session, may_leave, begun) == 1
 
 
-def _held(claim_id: int, generation: int) -> Any:
+def _held(claim_id: int, generation: int) -> ColumnElement[bool]:
     return and_(
         Delivery.id == claim_id, Delivery.generation == generation, Delivery.state == _S.CLAIMED
     )
 
 
-def _must_not_be_mailed() -> Any:
+def _must_not_be_mailed() -> ColumnElement[bool]:
     """Suppressed altogether; or, for a newsletter, left or suppressed for newsletters."""
     suppressed = exists().where(
         Suppression.address_key == Delivery.address_key,
@@ -205,7 +204,7 @@ def _must_not_be_mailed() -> Any:
     return or_(suppressed, and_(Delivery.newsletter_id.is_not(None), ~stays))
 
 
-def _is_being_sent() -> Any:
+def _is_being_sent() -> ColumnElement[bool]:
     return exists().where(
         Newsletter.id == Delivery.newsletter_id, Newsletter.state == NewsletterState.SENDING
     )
@@ -216,21 +215,24 @@ def settle_held(session: Session, claim_id: int, generation: int, now: datetime)
     for condition, state, reason in (
         (_must_not_be_mailed(), _S.SUPPRESSED, "left or suppressed"),
         (Delivery.expires_at <= now, _S.EXPIRED, "too late"),
-        (True, _S.QUEUED, ""),
+        (true(), _S.QUEUED, ""),
     ):
-        result = session.execute(
-            update(Delivery)
-            .where(_held(claim_id, generation), condition)
-            .values(state=state, reason=reason, changed_at=now)
-            .execution_options(synchronize_session=False)
-        )
-        if result.rowcount:
+        values = {"state": state, "reason": reason, "changed_at": now}
+        if _move(session, and_(_held(claim_id, generation), condition), values):
             return
 
 
 def record(
-    session: Session, claim: Claim, decided: Next, now: datetime, *, outcome: str,
-    provider: str = "", phase: str = "", code: int = 0, text: str = "",
+    session: Session,
+    claim: Claim,
+    decided: Next,
+    now: datetime,
+    *,
+    outcome: str,
+    provider: str = "",
+    phase: str = "",
+    code: int = 0,
+    text: str = "",
     provider_message_id: str = "",
 ) -> bool:
     """Commit B: write what became of a mail. False if the row is no longer ours to write.
@@ -247,22 +249,21 @@ def record(
         "is_repeat": claim.is_repeat or decided.state == _S.UNKNOWN,
         "changed_at": now,
     }
-    result = session.execute(
-        update(Delivery)
-        .where(
-            Delivery.id == claim.id,
-            Delivery.generation == claim.generation,
-            Delivery.state.in_((_S.CLAIMED, _S.HANDING_OFF)),
-        )
-        .values(values)
-        .execution_options(synchronize_session=False)
+    ours = and_(
+        Delivery.id == claim.id,
+        Delivery.generation == claim.generation,
+        Delivery.state.in_((_S.CLAIMED, _S.HANDING_OFF)),
     )
-    if not result.rowcount:
+    if not _move(session, ours, values):
         return False
     if decided.state != _S.ACCEPTED or claim.attempts:
         session.add(
             Attempt(
-                delivery_id=claim.id, at=now, outcome=outcome, phase=phase, code=code,
+                delivery_id=claim.id,
+                at=now,
+                outcome=outcome,
+                phase=phase,
+                code=code,
                 text=text[:500],
             )
         )
@@ -272,7 +273,8 @@ def record(
 def release(session: Session, owner: str, now: datetime) -> int:
     """Give back what this process claimed and did not begin. Returns how many."""
     return _move(
-        session, and_(Delivery.lease_owner == owner, Delivery.state == _S.CLAIMED),
+        session,
+        and_(Delivery.lease_owner == owner, Delivery.state == _S.CLAIMED),
         {"state": _S.QUEUED, "changed_at": now},
     )
 
@@ -280,29 +282,35 @@ def release(session: Session, owner: str, now: datetime) -> int:
 def keep_leases(session: Session, owner: str, until: datetime) -> int:
     """Renew the leases of a process that is still at work."""
     return _move(
-        session, and_(Delivery.lease_owner == owner, Delivery.state == _S.CLAIMED),
+        session,
+        and_(Delivery.lease_owner == owner, Delivery.state == _S.CLAIMED),
         {"lease_until": until},
     )
 
 
-def recover(session: Session, now: datetime, wait: timedelta, *, sole_sender: bool) -> tuple[int, int]:
+def recover(
+    session: Session, now: datetime, wait: timedelta, *, sole_sender: bool
+) -> tuple[int, int]:
     """Take over from a process that died: what it had only claimed is queued again, what it was
     handing off is `unknown` until `wait` is over. Returns both counts.
 
     `sole_sender`: the caller holds the lock that proves every other process dead; otherwise only
     rows whose lease has run out are touched.
     """
-    dead = True if sole_sender else Delivery.lease_until <= now
+    dead = true() if sole_sender else Delivery.lease_until <= now
     queued = _move(
-        session, and_(Delivery.state == _S.CLAIMED, dead),
+        session,
+        and_(Delivery.state == _S.CLAIMED, dead),
         {"state": _S.QUEUED, "changed_at": now},
     )
     unknown = _move(
-        session, and_(Delivery.state == _S.HANDING_OFF, dead, ~Delivery.is_repeat),
+        session,
+        and_(Delivery.state == _S.HANDING_OFF, dead, ~Delivery.is_repeat),
         {"state": _S.UNKNOWN, "next_at": now + wait, "is_repeat": True, "changed_at": now},
     )
     final = _move(
-        session, and_(Delivery.state == _S.HANDING_OFF, dead),
+        session,
+        and_(Delivery.state == _S.HANDING_OFF, dead),
         {"state": _S.UNKNOWN, "next_at": None, "changed_at": now},
     )
     return queued, unknown + final
@@ -311,7 +319,8 @@ def recover(session: Session, now: datetime, wait: timedelta, *, sole_sender: bo
 def requeue_unknown(session: Session, now: datetime) -> int:
     """Unknown mails whose wait is over go out once more, with the same Message-ID."""
     return _move(
-        session, and_(Delivery.state == _S.UNKNOWN, Delivery.next_at <= now),
+        session,
+        and_(Delivery.state == _S.UNKNOWN, Delivery.next_at <= now),
         {"state": _S.QUEUED, "changed_at": now},
     )
 
@@ -335,7 +344,13 @@ def cancel_open(session: Session, newsletter_id: int, now: datetime) -> int:
     )
 
 
-def requeue(session: Session, newsletter_id: int, states: Iterable[DeliveryState], expires_at: datetime, now: datetime) -> int:
+def requeue(
+    session: Session,
+    newsletter_id: int,
+    states: Iterable[DeliveryState],
+    expires_at: datetime,
+    now: datetime,
+) -> int:
     """A coordinator asks for failed mails to be tried again."""
     return _move(
         session,
@@ -344,68 +359,15 @@ def requeue(session: Session, newsletter_id: int, states: Iterable[DeliveryState
     )
 
 
-def _move(session: Session, which: Any, values: dict[str, Any]) -> int:
-    result = session.execute(
-        update(Delivery).where(which).values(values).execution_options(synchronize_session=False)
-    )
-    return int(result.rowcount)
+def _move(session: Session, which: ColumnElement[bool], values: dict[str, Any]) -> int:
+    """The one statement that changes states; returns how many rows it changed."""
+    moved = session.connection().execute(update(Delivery).where(which).values(values))
+    return moved.rowcount
 
 
-def get_account(session: Session, newsletter: Newsletter) -> Account:
-    """How the newsletter stands, every delivery counted in exactly one state."""
-    rows = session.execute(
-        select(Delivery.state, func.count(), func.count(Delivery.next_at))
-        .where(Delivery.newsletter_id == newsletter.id)
-        .group_by(Delivery.state)
-    ).all()
-    return Account(
-        audience=newsletter.audience_count or 0,
-        by_state={state: number for state, number, _ in rows},
-        waiting_unknown=next((waits for state, _, waits in rows if state == _S.UNKNOWN), 0),
-    )
-
-
-def has_open(session: Session, newsletter_id: int) -> bool:
-    """Whether something will still happen to a mail of this newsletter."""
-    waits = and_(Delivery.state == _S.UNKNOWN, Delivery.next_at.is_not(None))
-    query = select(Delivery.id).where(
-        Delivery.newsletter_id == newsletter_id, or_(Delivery.state.in_(OPEN_STATES), waits)
-    )
-    return session.scalar(query.limit(1)) is not None
-
-
-def count_by_language(session: Session, newsletter_id: int) -> dict[str, int]:
-    """The audience by language, largest first."""
-    number = func.count()
-    rows = session.execute(
-        select(Delivery.language, number)
-        .where(Delivery.newsletter_id == newsletter_id, Delivery.state != _S.SKIPPED)
-        .group_by(Delivery.language)
-        .order_by(number.desc(), Delivery.language)
-    )
-    return {language: count for language, count in rows}
-
-
-def list_deliveries(
-    session: Session, newsletter_id: int, *, state: DeliveryState | None = None,
-    language: str = "", after: int = 0, limit: int = 100,
-) -> Sequence[Delivery]:
-    """The list behind a number of the report, by id after `after`."""
-    query = select(Delivery).where(Delivery.newsletter_id == newsletter_id, Delivery.id > after)
-    if state:
-        query = query.where(Delivery.state == state)
-    if language:
-        query = query.where(Delivery.language == language)
-    return session.scalars(query.order_by(Delivery.id).limit(limit)).all()
-
-
-def list_attempts(session: Session, delivery_ids: Iterable[int]) -> Sequence[Attempt]:
-    return session.scalars(
-        select(Attempt).where(Attempt.delivery_id.in_(tuple(delivery_ids))).order_by(Attempt.id)
-    ).all()
-
-
-def list_confirmation_moments(session: Session, subscriber_id: int, since: datetime) -> list[datetime]:
+def list_confirmation_moments(
+    session: Session, subscriber_id: int, since: datetime
+) -> list[datetime]:
     """When mails that a stranger could trigger were queued for this person, for the caps."""
     return list(
         session.scalars(
@@ -414,18 +376,6 @@ def list_confirmation_moments(session: Session, subscriber_id: int, since: datet
                 Delivery.template.in_(("confirm", "already", "preferences")),
                 Delivery.created_at >= since,
             )
-        )
-    )
-
-
-def find_oldest_due(session: Session, now: datetime) -> datetime | None:
-    """Since when the oldest due mail has been waiting: grows when nobody sends."""
-    sending = select(Newsletter.id).where(Newsletter.state == NewsletterState.SENDING)
-    return session.scalar(
-        select(func.min(Delivery.next_at)).where(
-            Delivery.state.in_((_S.QUEUED, _S.DEFERRED)),
-            Delivery.next_at <= now,
-            or_(Delivery.newsletter_id.is_(None), Delivery.newsletter_id.in_(sending)),
         )
     )
 
@@ -446,5 +396,6 @@ def list_told(
     )
     told: dict[int, list[int]] = {}
     for subscriber_id, cohort_id in rows:
-        told.setdefault(subscriber_id, []).append(cohort_id)
+        if subscriber_id and cohort_id:
+            told.setdefault(subscriber_id, []).append(cohort_id)
     return {subscriber_id: tuple(cohorts) for subscriber_id, cohorts in told.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from sqlalchemy import ForeignKey, Select, String, func, select
@@ -26,9 +27,7 @@ class Event(Identified, Base):
     uid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
     slug: Mapped[str] = mapped_column(String(100), unique=True)
     status: Mapped[Status] = mapped_column(enum_type(Status), default=Status.SCHEDULED)
-    visibility: Mapped[Visibility] = mapped_column(
-        enum_type(Visibility), default=Visibility.DRAFT
-    )
+    visibility: Mapped[Visibility] = mapped_column(enum_type(Visibility), default=Visibility.DRAFT)
     attendance: Mapped[Attendance] = mapped_column(
         enum_type(Attendance), default=Attendance.IN_PERSON
     )
@@ -64,6 +63,9 @@ class EventSession(Identified, Base):
     event_id: Mapped[int] = mapped_column(BigId, ForeignKey("event.id"), index=True)
     position: Mapped[int] = mapped_column(default=0)
     when: Mapped[When] = composite(When, *when_columns("when"))
+    if TYPE_CHECKING:  # the composite makes them
+        when_starts_on: Mapped[date | None]
+        when_ends_on: Mapped[date | None]
     venue_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("venue.id"), index=True)
     room: Mapped[str] = mapped_column(String(100), default="")
     status: Mapped[Status] = mapped_column(enum_type(Status), default=Status.SCHEDULED)
@@ -78,9 +80,7 @@ class SpokenLanguage(Base):
 
     __tablename__ = "spoken_language"
 
-    session_id: Mapped[int] = mapped_column(
-        BigId, ForeignKey("event_session.id"), primary_key=True
-    )
+    session_id: Mapped[int] = mapped_column(BigId, ForeignKey("event_session.id"), primary_key=True)
     lang: Mapped[str] = mapped_column(String(16), primary_key=True)
     role: Mapped[SpokenRole] = mapped_column(enum_type(SpokenRole), primary_key=True)
     position: Mapped[int] = mapped_column(default=0)
@@ -111,7 +111,7 @@ def list_all(session: Session) -> list[Event]:
     return list(session.scalars(_sorted_by_start()))
 
 
-def _sorted_by_start() -> Select[tuple[Event]]:
+def _sorted_by_start() -> Select[Event]:
     starts = func.min(EventSession.when_starts_on)
     return select(Event).join(Event.sessions).group_by(Event.id).order_by(starts, Event.id)
 

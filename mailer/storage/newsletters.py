@@ -123,9 +123,7 @@ def find_by_slug(session: Session, slug: str) -> Newsletter | None:
 def find_issue(session: Session, plan_id: int, period_key: str) -> Newsletter | None:
     """The plan's issue of that occurrence."""
     return session.scalar(
-        select(Newsletter).where(
-            Newsletter.plan_id == plan_id, Newsletter.period_key == period_key
-        )
+        select(Newsletter).where(Newsletter.plan_id == plan_id, Newsletter.period_key == period_key)
     )
 
 
@@ -176,5 +174,3 @@ def get_cohort(session: Session, cohort_id: int) -> Cohort:
     if cohort is None:
         raise NotFound("cohort", cohort_id)
     return cohort
-
-

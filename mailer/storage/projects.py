@@ -1,7 +1,8 @@
 """Projects. Texts: title, summary, body, outcome, funder_ack (owed wherever they appear)."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, composite, mapped_column, relationship
@@ -26,14 +27,14 @@ class Project(Identified, Base):
 
     slug: Mapped[str] = mapped_column(String(100), unique=True)
     period: Mapped[When] = composite(When, *when_columns("period"))
+    if TYPE_CHECKING:  # the composite makes it
+        period_starts_on: Mapped[date | None]
     grant_no: Mapped[str] = mapped_column(String(60), default="")
     url: Mapped[str] = mapped_column(String(500), default="")
     topics: Mapped[tuple[str, ...]] = mapped_column(Codes(400), default=())
     status_override: Mapped[ProjectStatus | None] = mapped_column(enum_type(ProjectStatus))
     and_others: Mapped[bool] = mapped_column(default=False)
-    visibility: Mapped[Visibility] = mapped_column(
-        enum_type(Visibility), default=Visibility.DRAFT
-    )
+    visibility: Mapped[Visibility] = mapped_column(enum_type(Visibility), default=Visibility.DRAFT)
     revision: Mapped[int] = mapped_column(default=1)
     is_demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(Moment)

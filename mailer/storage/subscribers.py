@@ -47,7 +47,9 @@ class Filter:
     def conditions(self) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = []
         if self.search:
-            found.append(func.lower(Subscriber.address).contains(self.search.lower(), autoescape=True))
+            found.append(
+                func.lower(Subscriber.address).contains(self.search.lower(), autoescape=True)
+            )
         if self.state:
             found.append(Subscriber.state == self.state)
         if self.language:
@@ -82,16 +84,14 @@ def list_subscribers(
     return session.scalars(query.order_by(Subscriber.id).limit(limit)).all()
 
 
-def count_subscribers(session: Session, wanted: Filter = Filter()) -> int:  # noqa: B008 - frozen
+def count_subscribers(session: Session, wanted: Filter = Filter()) -> int:
     query = select(func.count()).select_from(Subscriber).where(*wanted.conditions())
     return session.scalar(query) or 0
 
 
 def count_by_state(session: Session) -> dict[SubscriberState, int]:
-    rows = session.execute(
-        select(Subscriber.state, func.count()).group_by(Subscriber.state)
-    )
-    return {state: number for state, number in rows}
+    rows = session.execute(select(Subscriber.state, func.count()).group_by(Subscriber.state))
+    return dict(rows.tuples().all())
 
 
 def is_mailable(now: datetime) -> ColumnElement[bool]:

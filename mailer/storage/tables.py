@@ -25,9 +25,26 @@ from mailer.storage import (
 from mailer.storage.db import Base
 
 ROOMS = (
-    audit, consents, deadlines, deliveries, events, imports, languages, newsletters,
-    organisations, plans, projects, redemptions, settings, subscribers, suppressions, texts,
-    topics, updates, users, venues,
+    audit,
+    consents,
+    deadlines,
+    deliveries,
+    events,
+    imports,
+    languages,
+    newsletters,
+    organisations,
+    plans,
+    projects,
+    redemptions,
+    settings,
+    subscribers,
+    suppressions,
+    texts,
+    topics,
+    updates,
+    users,
+    venues,
 )
 
 metadata = Base.metadata

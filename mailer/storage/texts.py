@@ -34,9 +34,7 @@ class Translation(Base):
 def load_texts(session: Session, entity: str, ids: Iterable[int]) -> dict[int, dict[str, Texts]]:
     """All texts of the things of one kind, in one query: id → field → Texts."""
     rows = session.scalars(
-        select(Translation).where(
-            Translation.entity == entity, Translation.entity_id.in_(set(ids))
-        )
+        select(Translation).where(Translation.entity == entity, Translation.entity_id.in_(set(ids)))
     )
     grouped: dict[int, dict[str, list[Translation]]] = {}
     for row in rows:
@@ -59,8 +57,14 @@ def _as_texts(rows: list[Translation]) -> Texts:
 
 
 def save_text(
-    session: Session, entity: str, thing: int, field: str, lang: str, text: str,
-    state: TextState, now: datetime,
+    session: Session,
+    entity: str,
+    thing: int,
+    field: str,
+    lang: str,
+    text: str,
+    state: TextState,
+    now: datetime,
 ) -> bool:
     """Write one text; True when its words changed. An empty text removes a translation.
 
@@ -82,8 +86,10 @@ def save_text(
     changed = row.text != text
     row.revision += int(changed)
     row.text, row.state, row.changed_at = text, state, now
-    row.source_revision = row.revision if state == TextState.SOURCE else _source_revision(
-        session, entity, thing, field
+    row.source_revision = (
+        row.revision
+        if state == TextState.SOURCE
+        else _source_revision(session, entity, thing, field)
     )
     session.flush()
     return changed
@@ -102,8 +108,6 @@ def _source_revision(session: Session, entity: str, thing: int, field: str) -> i
 def drop_texts(session: Session, entity: str, thing: int) -> None:
     """Remove every text of a thing that is being deleted."""
     for row in session.scalars(
-        select(Translation).where(
-            Translation.entity == entity, Translation.entity_id == thing
-        )
+        select(Translation).where(Translation.entity == entity, Translation.entity_id == thing)
     ):
         session.delete(row)

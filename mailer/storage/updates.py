@@ -24,9 +24,7 @@ class Update(Identified, Base):
     is_significant: Mapped[bool] = mapped_column(default=False)
     url: Mapped[str] = mapped_column(String(500), default="")
     topics: Mapped[tuple[str, ...]] = mapped_column(Codes(400), default=())
-    visibility: Mapped[Visibility] = mapped_column(
-        enum_type(Visibility), default=Visibility.DRAFT
-    )
+    visibility: Mapped[Visibility] = mapped_column(enum_type(Visibility), default=Visibility.DRAFT)
     revision: Mapped[int] = mapped_column(default=1)
     is_demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(Moment)

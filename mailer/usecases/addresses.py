@@ -34,7 +34,7 @@ _ACCENTS = N_("The part before the @ can only have letters without accents.")
 _BEGINNING = N_("An e-mail address cannot begin with “-” or “=”.")
 _ENCODED = N_("An e-mail address cannot contain “=?”.")
 _SIGNS = N_("There is a sign before the @ that we cannot write to. Check what you typed.")
-_DOMAIN = N_("Check the part after the @. We cannot find a mail address like this.")
+_DOMAIN = N_("Check the part after the @. No mail can go to it as it is written.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _check_whole(typed: str) -> None:
         raise InvalidAddress(_TOO_LONG)
     if any(unicodedata.category(sign).startswith("C") for sign in typed):
         raise InvalidAddress(_HIDDEN)
-    if typed.count("@") != 1:
+    if typed.count("@") != 1 or typed.startswith("@"):
         raise InvalidAddress(_NO_AT)
 
 

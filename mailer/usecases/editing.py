@@ -24,7 +24,7 @@ LONGEST = {"title": 150, "summary": 200, "teaser": 280, "funder_ack": 500}
 LONGEST_TEXT = 20_000
 LONGEST_LINK = 500
 _ONE_LINE = frozenset({"title", "summary", "teaser"})
-_CONTROLS = {code: None for code in (*range(0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0))}
+_CONTROLS = dict.fromkeys((*range(0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ itself, so what was looked at is what goes out.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from datetime import datetime, timedelta
+from enum import StrEnum
 from hashlib import sha256
 
 from sqlalchemy.orm import Session
@@ -87,12 +87,7 @@ def open_edition(
         renderer=renderer,
         all_topics=frozenset(topic.slug for topic, _ in list_topics(session)),
         public_languages=list_interface_languages(session),
-        known_items=frozenset(
-            item.key
-            for item in (
-                *snapshot.events, *snapshot.deadlines, *snapshot.updates, *snapshot.projects
-            )
-        ),
+        known_items=snapshot.keys(),
     )
 
 
@@ -105,9 +100,7 @@ def _open_snapshot(session: Session, newsletter: Newsletter, now: datetime) -> S
     return recheck(snapshots.load(newsletter.snapshot), current, now)
 
 
-def write_letter(
-    edition: Edition, reader: Reader, copy: Copy = Copy.PERSONAL
-) -> Letter | None:
+def write_letter(edition: Edition, reader: Reader, copy: Copy = Copy.PERSONAL) -> Letter | None:
     """The letter for readers like `reader`; None when it would be empty (rule R13)."""
     if edition.kind == NewsletterKind.LETTER:
         return _write_plain(edition, reader, copy)
@@ -175,4 +168,3 @@ def cohort_key(edition: Edition, reader: Reader) -> str:
     )
     wishes = (reader.language, reader.content_languages, sorted(reader.topics), reader.cadence)
     return sha256(repr((wishes, told, bool(reader.told))).encode()).hexdigest()
-

@@ -41,7 +41,12 @@ def reinstate(session: Session, event_id: int, *, revision: int, who: str, now: 
 
 
 def move(
-    session: Session, event_id: int, whens: Mapping[int, When], *, revision: int, who: str,
+    session: Session,
+    event_id: int,
+    whens: Mapping[int, When],
+    *,
+    revision: int,
+    who: str,
     now: datetime,
 ) -> None:
     """Give sessions (by their ids) new dates. Raises Invalid for a date that cannot be shown,

@@ -39,6 +39,7 @@ from mailer.usecases.editing import (
 from mailer.usecases.venues import get_venue
 
 MOST_SESSIONS = 50
+MOST_PEOPLE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,13 @@ def create(
 
 
 def change(
-    session: Session, event_id: int, edit: EventEdit, *, revision: int, who: str, now: datetime,
+    session: Session,
+    event_id: int,
+    edit: EventEdit,
+    *,
+    revision: int,
+    who: str,
+    now: datetime,
     publish: bool = False,
 ) -> tuple[str, ...]:
     """Save the form that was opened at `revision`; the material facts that changed, by name.
@@ -102,6 +109,8 @@ def change(
     event = get_event(session, event_id)
     check_revision("event", revision, event.revision)
     _check(session, edit)
+    if event.visibility is Visibility.PUBLISHED and event.status is not Status.POSTPONED:
+        check_dates([one.when for one in edit.sessions])
     before = value_of(session, event)
     _fill(event, edit)
     save_wordings(session, _key(event), edit.wordings, now)
@@ -201,8 +210,8 @@ def _check(session: Session, edit: EventEdit) -> None:
     check_wordings(edit.wordings)
     if not 1 <= len(edit.sessions) <= MOST_SESSIONS:
         raise Invalid("sessions", f"An event has 1 to {MOST_SESSIONS} sessions.")
-    if edit.capacity is not None and not 1 <= edit.capacity <= 100_000:
-        raise Invalid("capacity", "Give a number of people from 1 to 100 000, or leave it empty.")
+    if edit.capacity is not None and not 1 <= edit.capacity <= MOST_PEOPLE:
+        raise Invalid("capacity", "Give a number of people of 1 or more, or leave it empty.")
     check_link("online_url", edit.online_url)
     check_link("registration_url", edit.registration_url)
     if edit.project_id is not None:

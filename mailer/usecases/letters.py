@@ -2,14 +2,20 @@
 right before it leaves; nothing is sent from here and no finished link is stored."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from secrets import token_urlsafe
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Update, func, select, update
 from sqlalchemy.orm import Session
 
 from mailer.domain.delivery import OPEN_STATES, DeliveryKind, DeliveryState
-from mailer.storage.deliveries import Delivery
+from mailer.storage.deliveries import Attempt, Delivery, list_confirmation_moments
 from mailer.storage.subscribers import Subscriber
+
+
+def make_jti() -> str:
+    """An id for a link that works once. It is stored, and the link is made with it later."""
+    return token_urlsafe(12)
 
 
 def queue(
@@ -50,6 +56,21 @@ def queue(
     return delivery
 
 
+def list_asked_for(session: Session, subscriber: Subscriber | None) -> list[datetime]:
+    """When mails that a stranger can set off went to this person, for the caps.
+
+    Counted since they signed up, or last confirmed or left. Nobody has none, at the same cost.
+    """
+    if subscriber is None:
+        return list_confirmation_moments(session, 0, datetime.max.replace(tzinfo=UTC))
+    since = max(
+        subscriber.created_at,
+        subscriber.confirmed_at or subscriber.created_at,
+        subscriber.left_at or subscriber.created_at,
+    )
+    return list_confirmation_moments(session, subscriber.id, since)
+
+
 def count_queued(session: Session, subscriber_id: int, template: str, since: datetime) -> int:
     """How many mails of one kind a subscriber's page has set off, for the caps."""
     query = select(func.count()).where(
@@ -61,21 +82,29 @@ def count_queued(session: Session, subscriber_id: int, template: str, since: dat
 
 
 def forget(session: Session, subscriber_id: int, now: datetime) -> None:
-    """Take a person out of the ledger: the rows stay for its sums, the address goes.
+    """Take a person out of the ledger: the rows stay for its sums, what names them goes.
 
     What has not begun to leave is cancelled.
     """
     theirs = Delivery.subscriber_id == subscriber_id
     waiting = OPEN_STATES - {DeliveryState.HANDING_OFF}
-    session.execute(
+    their_ids = select(Delivery.id).where(theirs)
+    statements: tuple[Update, ...] = (
+        # Providers like to repeat the address in what they say.
+        update(Attempt).where(Attempt.delivery_id.in_(their_ids)).values(text=""),
         update(Delivery)
         .where(theirs, Delivery.state.in_(waiting))
-        .values(state=DeliveryState.CANCELLED, reason="erased", changed_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
+        .values(state=DeliveryState.CANCELLED, reason="erased", changed_at=now),
         update(Delivery)
         .where(theirs)
-        .values(address="", address_key="", reader_id=None, context=None, subscriber_id=None)
-        .execution_options(synchronize_session=False)
+        .values(
+            address="",
+            address_key="",
+            reader_id=None,
+            context=None,
+            last_text="",
+            subscriber_id=None,
+        ),
     )
+    for statement in statements:
+        session.execute(statement.execution_options(synchronize_session=False))

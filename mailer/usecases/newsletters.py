@@ -3,14 +3,15 @@
 Every change of state is checked against `domain/newsletter` and leaves a line in the log.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy.orm import Session
 
 from mailer.domain.delivery import DeliveryState
-from mailer.domain.errors import Refused, WrongState
+from mailer.domain.errors import Invalid, Refused, WrongState
 from mailer.domain.newsletter import (
     NewsletterKind,
     NewsletterState,
@@ -19,7 +20,8 @@ from mailer.domain.newsletter import (
     may_edit,
 )
 from mailer.storage import audit, snapshots
-from mailer.storage.deliveries import cancel_open, has_open, requeue
+from mailer.storage.accounts import has_open
+from mailer.storage.deliveries import cancel_open, requeue
 from mailer.storage.languages import list_content_languages
 from mailer.storage.newsletters import (
     Newsletter,
@@ -28,9 +30,13 @@ from mailer.storage.newsletters import (
     list_newsletters,
     make_slug,
 )
+from mailer.storage.users import find_user
+from mailer.usecases import letters
 
 LATE_LIMIT = timedelta(hours=72)
 LONGEST_LIFE = timedelta(days=5)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TEST_LIVES = timedelta(hours=24)
 CLOCK = "clock"
 
 
@@ -58,8 +64,13 @@ def new_letter(
 
 
 def edit(
-    session: Session, newsletter: Newsletter, title: str, topics: tuple[str, ...],
-    texts: Mapping[str, tuple[str, str, str]], who: str, now: datetime,
+    session: Session,
+    newsletter: Newsletter,
+    title: str,
+    topics: tuple[str, ...],
+    texts: Mapping[str, tuple[str, str, str]],
+    who: str,
+    now: datetime,
 ) -> None:
     """Write (subject, preheader, body) per language into a draft; a new text voids the test."""
     if not may_edit(newsletter.state):
@@ -79,9 +90,8 @@ def fingerprint(session: Session, newsletter: Newsletter, now: datetime) -> str:
 
 
 def _content(session: Session, now: datetime) -> str:
-    still = datetime.fromtimestamp(0, tz=now.tzinfo)
-    snapshot = snapshots.take_snapshot(session, now)
-    return repr((snapshot.events, snapshot.deadlines, snapshot.updates, snapshot.projects, still))
+    # Only the moment of taking differs between two snapshots of the same content.
+    return snapshots.dump(replace(snapshots.take_snapshot(session, now), taken_at=EPOCH))
 
 
 def approve(
@@ -109,7 +119,9 @@ def stop(session: Session, newsletter: Newsletter, who: str, now: datetime) -> N
     newsletter.approved_by, newsletter.approved_at, newsletter.snapshot = "", None, ""
 
 
-def pause(session: Session, newsletter: Newsletter, who: str, now: datetime, reason: str = "") -> None:
+def pause(
+    session: Session, newsletter: Newsletter, who: str, now: datetime, reason: str = ""
+) -> None:
     """No further mail leaves until `resume`; what is being handed over this moment still does."""
     _move(session, newsletter, NewsletterState.PAUSED, who, "newsletter paused", now)
     newsletter.reason = reason
@@ -131,14 +143,21 @@ def cancel(session: Session, newsletter: Newsletter, who: str, now: datetime) ->
 
 
 def retry(
-    session: Session, newsletter: Newsletter, states: tuple[DeliveryState, ...], who: str,
+    session: Session,
+    newsletter: Newsletter,
+    states: tuple[DeliveryState, ...],
+    who: str,
     now: datetime,
 ) -> int:
     """Queue failed mails again (rejected, unknown, expired). Returns how many."""
     allowed = (DeliveryState.REJECTED, DeliveryState.UNKNOWN, DeliveryState.EXPIRED)
     if any(state not in allowed for state in states):
         raise Refused("Only mails that were rejected, expired or unknown can be tried again.")
-    if newsletter.state not in (NewsletterState.SENT, NewsletterState.SENDING, NewsletterState.PAUSED):
+    if newsletter.state not in (
+        NewsletterState.SENT,
+        NewsletterState.SENDING,
+        NewsletterState.PAUSED,
+    ):
         raise WrongState("newsletter", newsletter.state.replace("_", " "), "tried again")
     number = requeue(session, newsletter.id, states, now + LONGEST_LIFE, now)
     if number and newsletter.state == NewsletterState.SENT:
@@ -177,7 +196,11 @@ def finish_done(session: Session, now: datetime) -> int:
 
 
 def _move(
-    session: Session, newsletter: Newsletter, state: NewsletterState, who: str, action: str,
+    session: Session,
+    newsletter: Newsletter,
+    state: NewsletterState,
+    who: str,
+    action: str,
     now: datetime,
 ) -> None:
     check_move(newsletter.state, state)
@@ -187,3 +210,36 @@ def _move(
 
 def _log(session: Session, newsletter: Newsletter, who: str, action: str, now: datetime) -> None:
     audit.record(session, who, action, now, thing="newsletter", thing_id=newsletter.id)
+
+
+def send_test(
+    session: Session,
+    newsletter: Newsletter,
+    addresses: Sequence[str],
+    languages: Sequence[str],
+    who: str,
+    now: datetime,
+) -> int:
+    """Queue the newsletter as it stands to members of the team, one mail per address and language.
+
+    Only coordinators' own addresses are allowed. Remembers which version was tested.
+    """
+    queued = 0
+    for address in addresses:
+        user = find_user(session, address)
+        if user is None or not user.active:
+            raise Invalid("to", "Test mail goes to coordinators only. Choose one of them.")
+        for lang in languages:
+            letters.queue(
+                session,
+                "test",
+                address=user.email,
+                language=lang,
+                context={"newsletter_id": newsletter.id, "lang": lang},
+                now=now,
+                lives=TEST_LIVES,
+            )
+            queued += 1
+    newsletter.tested_hash = fingerprint(session, newsletter, now)
+    _log(session, newsletter, who, "test sent", now)
+    return queued

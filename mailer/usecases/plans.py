@@ -59,9 +59,7 @@ def make_next_issue(session: Session, plan: Plan, who: str, now: datetime) -> Ne
     return _add_issue(session, plan, occurrence, who, now)
 
 
-def _make_issue(
-    session: Session, plan: Plan, occurrence: Occurrence, now: datetime
-) -> Newsletter:
+def _make_issue(session: Session, plan: Plan, occurrence: Occurrence, now: datetime) -> Newsletter:
     newsletter = _add_issue(session, plan, occurrence, CLOCK, now)
     if plan.is_automatic:
         newsletters.approve(session, newsletter, occurrence.send_at, CLOCK, now)

@@ -65,9 +65,7 @@ class Preparation:
         if newsletter.state != NewsletterState.PREPARING:
             return False
         if self._edition is None:
-            self._edition = open_edition(
-                session, newsletter, self._renderer, self._base_url, now
-            )
+            self._edition = open_edition(session, newsletter, self._renderer, self._base_url, now)
         after = audiences.find_last_member(session, newsletter.id)
         members = next(
             audiences.iterate_members(session, newsletter, now, after=after, chunk=chunk), []
@@ -79,8 +77,12 @@ class Preparation:
         return True
 
     def _write(
-        self, session: Session, newsletter: Newsletter, edition: Edition,
-        members: list[Member], now: datetime,
+        self,
+        session: Session,
+        newsletter: Newsletter,
+        edition: Edition,
+        members: list[Member],
+        now: datetime,
     ) -> None:
         histories = list_told(session, [member.id for member in members], now - MEMORY)
         self._load_told(session, histories.values())
@@ -97,8 +99,13 @@ class Preparation:
         audiences.add_deliveries(session, rows)
 
     def _row(
-        self, session: Session, newsletter: Newsletter, edition: Edition, member: Member,
-        reader: Reader, now: datetime,
+        self,
+        session: Session,
+        newsletter: Newsletter,
+        edition: Edition,
+        member: Member,
+        reader: Reader,
+        now: datetime,
     ) -> dict[str, Any]:
         cohort_id, is_empty, language = self._find_cohort(session, newsletter, edition, reader, now)
         return {
@@ -119,7 +126,11 @@ class Preparation:
         }
 
     def _find_cohort(
-        self, session: Session, newsletter: Newsletter, edition: Edition, reader: Reader,
+        self,
+        session: Session,
+        newsletter: Newsletter,
+        edition: Edition,
+        reader: Reader,
         now: datetime,
     ) -> tuple[int, bool, str]:
         key = cohort_key(edition, reader)
@@ -157,13 +168,22 @@ class Preparation:
         else:
             _write_public_copies(newsletter, edition)
         audit.record(
-            session, CLOCK, "audience written down", now, thing="newsletter",
-            thing_id=newsletter.id, audience=newsletter.audience_count,
+            session,
+            CLOCK,
+            "audience written down",
+            now,
+            thing="newsletter",
+            thing_id=newsletter.id,
+            audience=newsletter.audience_count,
         )
 
 
 def _add_cohort(
-    session: Session, newsletter: Newsletter, key: str, reader: Reader, letter: Letter | None,
+    session: Session,
+    newsletter: Newsletter,
+    key: str,
+    reader: Reader,
+    letter: Letter | None,
     now: datetime,
 ) -> Cohort:
     cohort = Cohort(

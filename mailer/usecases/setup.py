@@ -26,7 +26,11 @@ TOPICS: tuple[tuple[str, bool, dict[str, str]], ...] = (
         {"en": "Votes and calls", "cs": "Hlasování a výzvy", "uk": "Голосування та заклики"},
     ),
     ("trainings", False, {"en": "Trainings", "cs": "Školení", "uk": "Навчання"}),
-    ("project-news", True, {"en": "Project news", "cs": "Novinky z projektů", "uk": "Новини проєктів"}),
+    (
+        "project-news",
+        True,
+        {"en": "Project news", "cs": "Novinky z projektů", "uk": "Новини проєктів"},
+    ),
     ("opportunities", False, {"en": "Opportunities", "cs": "Příležitosti", "uk": "Можливості"}),
 )
 """Slug, ticked at first, and the name per language."""

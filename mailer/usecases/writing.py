@@ -5,18 +5,30 @@ before it leaves, so no finished token ever lies in the database.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from jinja2 import TemplateError
 from sqlalchemy.orm import Session
 
+from mailer.domain.digest import DeadlineCard, Digest, EventCard, Role, UpdateCard
+from mailer.domain.errors import Refused
 from mailer.message.links import LIFETIMES, Links, Purpose
 from mailer.message.render import Renderer
 from mailer.message.values import Frame, Rendered
 from mailer.storage.deliveries import Claim
-from mailer.storage.newsletters import get_newsletter
+from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.storage.settings import get_association
-from mailer.usecases.editions import Copy, open_edition, typical_reader, write_letter
+from mailer.usecases.editions import (
+    Copy,
+    Letter,
+    open_edition,
+    typical_reader,
+    write_letter,
+)
+
+TEST_MARK = "[TEST] "
 
 Values = Mapping[str, Any]
 
@@ -28,8 +40,8 @@ class LetterWriter:
         self._renderer, self._links, self._base_url = renderer, links, base_url
         self._values: dict[str, Callable[[Session, Claim, datetime], Values]] = {
             "confirm": self._confirm,
-            "already": self._reader_links,
-            "preferences": self._reader_links,
+            "already": self._nothing,
+            "preferences": self._nothing,
             "data": self._data,
             "address_change": self._address_change,
             "draft_ready": self._draft_ready,
@@ -37,7 +49,7 @@ class LetterWriter:
         }
 
     def write(self, session: Session, claim: Claim, now: datetime) -> Rendered:
-        """The letter in words. Raises ValueError for a template nobody knows."""
+        """The letter in words. ValueError for a mail nobody knows or that cannot be written."""
         if claim.template == "test":
             return self._test(session, claim, now)
         if claim.template not in self._values:
@@ -46,10 +58,75 @@ class LetterWriter:
         frame = Frame(
             association=get_association(session), language=claim.language, base_url=self._base_url
         )
-        return self._renderer.transactional(claim.template, frame, **values)
+        try:
+            return self._renderer.transactional(claim.template, claim.language, frame, **values)
+        except TemplateError as error:  # an operator's own template may be broken
+            raise ValueError(f"The template of {claim.template!r} fails: {error}") from error
 
-    def _confirm(self, session: Session, claim: Claim, now: datetime) -> Values:
+    def _nothing(self, _session: Session, _claim: Claim, _now: datetime) -> Values:
+        return {}
+
+    def _confirm(self, _session: Session, claim: Claim, now: datetime) -> Values:
+        return self._timed("/c/", Purpose.CONFIRM, claim, now)
+
+    def _address_change(self, _session: Session, claim: Claim, now: datetime) -> Values:
+        return self._timed("/a/", Purpose.ADDRESS_CHANGE, claim, now)
+
+    def _data(self, _session: Session, claim: Claim, now: datetime) -> Values:
+        return self._timed("/d/", Purpose.DATA, claim, now)
+
+    def _timed(self, path: str, purpose: Purpose, claim: Claim, now: datetime) -> Values:
+        context = dict(claim.context)
+        jti = str(context.pop("jti"))
+        extra = {key: str(value) for key, value in context.items()}
+        token = self._links.make(purpose, str(claim.reader_id), extra, now, jti)
         return {
-            "confirm_url": self._timed("/c/", Purpose.CONFIRM, claim, now),
-            "days": LIFETIMES[Purpose.CONFIRM].days,
+            "confirm_url": f"{self._base_url}{path}{token}",
+            "expires_days": LIFETIMES[purpose].days,
         }
+
+    def _account(self, _session: Session, claim: Claim, _now: datetime) -> Values:
+        context = claim.context
+        return {
+            "url": f"{self._base_url}{context['url_path']}",
+            "purpose": context["purpose"],
+            "hours": int(context["hours"]),
+        }
+
+    def _draft_ready(self, session: Session, claim: Claim, now: datetime) -> Values:
+        newsletter = get_newsletter(session, int(claim.context["newsletter_id"]))
+        if newsletter.plan is None or newsletter.send_at is None:
+            raise Refused("Only an issue of a plan is announced to coordinators.")
+        letter = self._sample(session, newsletter, claim.language, now)
+        digest = letter.digest if letter and letter.digest else Digest(claim.language, ())
+        return {
+            "plan_name": newsletter.plan.name,
+            "send_at": newsletter.send_at,
+            "needs_approval": not newsletter.plan.is_automatic,
+            "readers": int(claim.context["readers"]),
+            "review_url": f"{self._base_url}/desk/newsletters/{newsletter.id}",
+            **_count_cards(digest),
+        }
+
+    def _test(self, session: Session, claim: Claim, now: datetime) -> Rendered:
+        newsletter = get_newsletter(session, int(claim.context["newsletter_id"]))
+        letter = self._sample(session, newsletter, str(claim.context["lang"]), now)
+        if letter is None:
+            raise Refused("This newsletter has nothing to say in that language yet.")
+        return replace(letter.rendered, subject=TEST_MARK + letter.rendered.subject)
+
+    def _sample(
+        self, session: Session, newsletter: Newsletter, lang: str, now: datetime
+    ) -> Letter | None:
+        edition = open_edition(session, newsletter, self._renderer, self._base_url, now)
+        return write_letter(edition, typical_reader(edition, lang), Copy.TEST)
+
+
+def _count_cards(digest: Digest) -> Values:
+    cards = digest.cards()
+    return {
+        "changes": sum(card.role in (Role.CHANGED, Role.CANCELLED) for card in cards),
+        "events": sum(isinstance(card, EventCard) for card in cards),
+        "deadlines": sum(isinstance(card, DeadlineCard) for card in cards),
+        "updates": sum(isinstance(card, UpdateCard) for card in cards),
+    }

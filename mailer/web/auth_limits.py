@@ -1,6 +1,7 @@
 """How often one may try to sign in, to ask for a new password, to guess the setup code."""
 
 from hashlib import sha256
+from http import HTTPStatus
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter
@@ -22,6 +23,7 @@ def limit_tries(app: Flask, storage: str) -> None:
     for endpoint, per_address, per_account in (
         ("security.login", SIGN_INS_PER_ADDRESS, SIGN_INS_PER_ACCOUNT),
         ("account.ask_link", LINKS_PER_ADDRESS, LINKS_PER_ACCOUNT),
+        ("account.change_password", SIGN_INS_PER_ADDRESS, SIGN_INS_PER_ACCOUNT),
     ):
         view = app.view_functions[endpoint]
         view = limiter.limit(per_address, methods=["POST"])(view)
@@ -39,4 +41,4 @@ def _account() -> str:
 
 
 def _is_wrong_code(response: Response) -> bool:
-    return response.status_code == 403
+    return response.status_code == HTTPStatus.FORBIDDEN

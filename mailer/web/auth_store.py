@@ -60,7 +60,7 @@ class Coordinators(UserDatastore):  # type: ignore[misc]  # as above
     def __init__(self) -> None:
         super().__init__(Coordinator, Role)
 
-    def find_user(self, case_insensitive: bool = False, **wanted: Any) -> Coordinator | None:
+    def find_user(self, **wanted: Any) -> Coordinator | None:
         """By `email` or by `fs_uniquifier`; nothing else identifies a coordinator."""
         if "email" in wanted:
             row = find_user(session(), str(wanted["email"]))
@@ -70,7 +70,7 @@ class Coordinators(UserDatastore):  # type: ignore[misc]  # as above
         return Coordinator(row) if row else None
 
     def find_role(self, role: str) -> Role | None:
-        return cast(Role | None, session().scalar(select(Role).where(Role.name == role)))
+        return cast("Role | None", session().scalar(select(Role).where(Role.name == role)))
 
     def put(self, model: Any) -> Any:
         """Rows already belong to the request's transaction."""

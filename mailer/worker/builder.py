@@ -85,7 +85,9 @@ class Builder:
             help_url=f"{sending.base_url}/{language}/link",
         )
         return cut(
-            rendered, envelope, base_url=sending.base_url,
+            rendered,
+            envelope,
+            base_url=sending.base_url,
             unsubscribe_address=sending.unsubscribe_address,
         )
 

@@ -51,8 +51,13 @@ class Engine:
     """Sends what the ledger says is due. `owner` names this process in the ledger."""
 
     def __init__(
-        self, sessions: Sessions, sender: Sender, builder: Builder, clock: Clock, owner: str,
-        pace: Pace = Pace(),  # noqa: B008 - frozen
+        self,
+        sessions: Sessions,
+        sender: Sender,
+        builder: Builder,
+        clock: Clock,
+        owner: str,
+        pace: Pace = Pace(),
     ) -> None:
         self._sessions, self._sender, self._builder = sessions, sender, builder
         self._clock, self._owner, self._pace = clock, owner, pace
@@ -65,7 +70,7 @@ class Engine:
             try:
                 worked = self.run_once(stop)
             except OperationalError as error:
-                log.error("database out of reach", error=str(error.orig))
+                log.warning("database out of reach", error=str(error.orig))
                 worked = 0
             if not worked:
                 stop.wait(self._pace.idle_seconds)
@@ -164,8 +169,13 @@ class Engine:
     def _set_aside(self, session: Session, claim: Claim, error: Exception) -> None:
         log.error("mail cannot be built", delivery=claim.id, error=str(error))
         deliveries.record(
-            session, claim, Next(DeliveryState.REJECTED), self._clock(), outcome="unbuildable",
-            phase="build", text=str(error),
+            session,
+            claim,
+            Next(DeliveryState.REJECTED),
+            self._clock(),
+            outcome="unbuildable",
+            phase="build",
+            text=str(error),
         )
 
     def _record(self, claim: Claim, outcome: Outcome) -> None:
@@ -176,9 +186,15 @@ class Engine:
                 deliveries.settle_held(session, claim.id, claim.generation, now)
                 return
             deliveries.record(
-                session, claim, self._decide(claim, outcome, now), now,
-                outcome=outcome.fate, provider=self._sender.name, phase=outcome.phase,
-                code=outcome.code, text=outcome.text,
+                session,
+                claim,
+                self._decide(claim, outcome, now),
+                now,
+                outcome=outcome.fate,
+                provider=self._sender.name,
+                phase=outcome.phase,
+                code=outcome.code,
+                text=outcome.text,
                 provider_message_id=outcome.provider_message_id,
             )
             if outcome.fate == Fate.REFUSED:

@@ -53,8 +53,7 @@ class Timetable:
             newsletters.start_due(session, self.clock())
             newsletters.finish_done(session, self.clock())
             preparing = [
-                newsletter.id
-                for newsletter in list_newsletters(session, NewsletterState.PREPARING)
+                newsletter.id for newsletter in list_newsletters(session, NewsletterState.PREPARING)
             ]
         for newsletter_id in preparing:
             self._prepare(newsletter_id)

@@ -10,7 +10,6 @@ import json
 import os
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,16 @@ def _diff(name: str, expected: str, found: str) -> str:
 
 def plain(value: object) -> Any:
     """A value as JSON knows them, short enough to be read."""
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items()}
+    if isinstance(value, ItemKey | Chosen | When | datetime):
+        return _words(value)
+    if isinstance(value, tuple):
+        return [plain(entry) for entry in value]
+    return _record(value) if is_dataclass(value) else value
+
+
+def _words(value: ItemKey | Chosen | When | datetime) -> str:
     match value:
         case ItemKey():
             return f"{value.kind}:{value.id}"
@@ -50,15 +59,8 @@ def plain(value: object) -> Any:
             return f"{value.text} ({value.lang}{'*' if value.is_fallback else ''})"
         case When():
             return _moment(value)
-        case Enum():
-            return value.value
-        case datetime():
+        case _:
             return value.isoformat()
-        case dict():
-            return {key: plain(entry) for key, entry in value.items()}
-        case tuple() | list():
-            return [plain(entry) for entry in value]
-    return _record(value) if is_dataclass(value) else value
 
 
 def _moment(when: When) -> str:

@@ -102,11 +102,20 @@ def test_dates_plain_notation_is_read_exactly(text: str, when: When) -> None:
         ("16 and 17 April 2018", day("2018-04-16/2018-04-17"), "approximate", SPAN_OR_TWO),
         ("18 Sep 2018 and 13 Nov 2018", day("2018-09-18/2018-11-13"), "doubtful", APART),
         (
+            "December 2022 and January 2023",
+            When.months((2022, 12), (2023, 1)),
+            "approximate",
+            SPAN_OR_TWO,
+        ),
+        ("April and June 2023", When.months((2023, 4), (2023, 6)), "doubtful", APART),
+        (
             "Winter, 2023",
             When.in_season("winter", 2023),
             "approximate",
-            "“Winter 2023” can be January to March 2023 or December 2023 to February 2024. "
-            "It was read as the first.",
+            (
+                "“Winter 2023” can be January to March 2023 or December 2023 to February 2024. "
+                "It was read as the first."
+            ),
         ),
         (
             "Tuesday 15 June 2022",
@@ -202,8 +211,10 @@ def test_dates_season_is_approximate(text: str, when: When) -> None:
         ("5 May 2024, 20:00–19:00", "The end (19:00) is before the start (20:00). Swap them."),
         (
             "31. 3. 2024, 2:30",
-            "02:30 on 31.03.2024 does not exist in Europe/Prague: the clocks jump forward then. "
-            "Choose a time one hour later.",
+            (
+                "02:30 on 31.03.2024 does not exist in Europe/Prague: the clocks jump forward "
+                "then. Choose a time one hour later."
+            ),
         ),
         ("15. 6., 17:00–19:30", "The text gives no year. Write the year too."),
         ("December", "The text gives no year. Write the year too."),
@@ -248,9 +259,7 @@ def test_dates_year_hint_fills_a_missing_year() -> None:
         ("February", When.month(2025, 2), 2025),
     ],
 )
-def test_dates_missing_year_is_that_of_the_next_such_date(
-    text: str, when: When, year: int
-) -> None:
+def test_dates_missing_year_is_that_of_the_next_such_date(text: str, when: When, year: int) -> None:
     reading = read_dates(text, today=TODAY)
 
     assert essence(reading.when) == essence(when)
@@ -268,10 +277,11 @@ def test_dates_weekday_is_checked_against_an_assumed_year() -> None:
     )
 
 
-def test_dates_day_that_no_year_has_is_unknown() -> None:
-    reading = read_dates("30. 2.", today=TODAY)
+@pytest.mark.parametrize("text", ["30. 2.", "5. 13."])
+def test_dates_day_that_no_year_has_is_unknown(text: str) -> None:
+    reading = read_dates(text, today=TODAY)
 
-    assert reading.notes == ("There is no day 30. 2. Check the day and the month.",)
+    assert reading.notes == (f"There is no day {text} Check the day and the month.",)
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,22 @@ def test_recheck_keeps_only_the_sessions_that_are_not_over() -> None:
     assert [session.when for session in checked.events[0].sessions] == [LATER]
 
 
+def test_recheck_drops_an_event_of_which_no_session_is_left() -> None:
+    item = event(1, moment("2024-05-02 12:00"), moment("2024-05-02 14:00"))
+
+    checked = recheck(snapshot(item), snapshot(item), after(days=1))
+
+    assert checked.events == ()
+
+
+def test_recheck_leaves_what_has_no_date_for_the_composer_to_judge() -> None:
+    items = snapshot(event(1, When.unknown()), deadline(1, When.unknown()))
+
+    checked = recheck(items, items, NOW)
+
+    assert checked == items
+
+
 def cancelled(item: Event) -> Event:
     return replace(item, status=Status.CANCELLED, revision=2)
 

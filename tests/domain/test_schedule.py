@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.domain.consent import Cadence
 from mailer.domain.errors import Invalid
 from mailer.domain.schedule import (
-    Cadence,
     Occurrence,
     Timetable,
     draft_due,
@@ -72,6 +72,18 @@ def utc(text: str) -> datetime:
             "2024-06-30 22:30",
             id="the local date decides the month",
         ),
+        pytest.param(
+            Timetable(weekday=6, at=time(2, 30, fold=1)),
+            "2024-10-26 12:00",
+            "2024-10-27 00:30",
+            id="repeated: the first, whatever the fold",
+        ),
+        pytest.param(
+            Timetable(weekday=5, at=time(23, 30), tz="America/Nuuk"),
+            "2024-03-31 01:10",
+            "2024-03-31 01:30",
+            id="skipped hour before midnight: the day after",
+        ),
     ],
 )
 def test_next_occurrence_keeps_the_local_time(
@@ -106,7 +118,9 @@ def test_previous_occurrence_is_the_last_one_not_in_the_future(
     weekday=st.integers(0, 6),
     minute=st.integers(0, 24 * 60 - 1),
     cadence=st.sampled_from(Cadence),
-    now=st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)),
+    now=st.integers(0, 15 * 365 * 24 * 60).map(
+        lambda minutes: utc("2020-01-01 00:00") + timedelta(minutes=minutes)
+    ),
 )
 def test_next_occurrence_follows_the_previous_one_with_nothing_between(
     weekday: int, minute: int, cadence: Cadence, now: datetime

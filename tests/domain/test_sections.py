@@ -52,6 +52,23 @@ def test_compose_r9_gives_a_project_two_at_most_and_leaves_the_rest_as_overflow(
     assert digest.sections[0].overflow == 1
 
 
+def test_compose_r9_fills_the_limit_with_other_projects() -> None:
+    mine = [update(number, after(hours=-number), project_id=1) for number in (1, 2, 3)]
+    other = update(4, after(hours=-4), project_id=2)
+
+    digest = compose(reader(), Run(NOW, after(days=7), update_limit=3), snapshot(*mine, other))
+
+    assert outline(digest) == [f"updates update:{number} new" for number in (1, 2, 4)]
+
+
+def test_compose_r9_counts_the_end_of_a_project_as_one_of_its_two() -> None:
+    news = [update(number, after(hours=-number), project_id=1) for number in (1, 2)]
+
+    found = lines(*news, project(1, JANUARY_TO_APRIL))
+
+    assert found == ["updates project:1 new", "updates update:1 new"]
+
+
 def test_compose_r12_keeps_the_soonest_and_counts_the_rest_by_section() -> None:
     run = Run(NOW, after(days=7), event_limit=3)
     days = [moment(f"2024-05-{day:02} 18:00") for day in (3, 4, 20, 21, 22)]
@@ -137,7 +154,7 @@ def test_compose_r15_orders_by_start_then_all_day_then_title_then_id() -> None:
 
 def test_compose_r15_orders_deadlines_by_the_moment_they_pass() -> None:
     items = [
-        deadline(1, When.on(date(2024, 5, 9)), title=texts("A")),
+        deadline(5, When.on(date(2024, 5, 9)), title=texts("Z")),
         deadline(2, moment("2024-05-10 00:00"), title=texts("A")),
         deadline(4, moment("2024-05-09 12:00"), title=texts("B")),
         deadline(3, moment("2024-05-09 12:00"), title=texts("A")),
@@ -145,7 +162,7 @@ def test_compose_r15_orders_deadlines_by_the_moment_they_pass() -> None:
 
     found = lines(*items)
 
-    assert found == [f"act_by deadline:{number} new" for number in (3, 4, 1, 2)]
+    assert found == [f"act_by deadline:{number} new" for number in (3, 4, 5, 2)]
 
 
 def test_compose_r15_orders_equal_news_by_title_then_kind_then_id() -> None:

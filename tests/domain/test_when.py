@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from mailer.domain.when import Confidence, InvalidWhen, Precision, When
 
-EVENING = When.at(datetime(2023, 4, 17, 17), datetime(2023, 4, 17, 19, 30))
-OPEN_END = When.at(datetime(2024, 5, 2, 12))
+
+def wall(text: str) -> datetime:
+    """A time as the clock on the wall shows it: without a zone, as moments keep it."""
+    return datetime.fromisoformat(text)
+
+
+EVENING = When.at(wall("2023-04-17 17:00"), wall("2023-04-17 19:30"))
+OPEN_END = When.at(wall("2024-05-02 12:00"))
 SPAN = When.on(date(2024, 5, 1), date(2024, 12, 31))
 DAYS = st.dates(min_value=date(1900, 1, 1), max_value=date(2100, 12, 31))
 
@@ -23,8 +29,8 @@ def test_when_at_keeps_wall_time_and_days() -> None:
         Precision.DATETIME,
         date(2023, 4, 17),
         date(2023, 4, 17),
-        datetime(2023, 4, 17, 17),
-        datetime(2023, 4, 17, 19, 30),
+        wall("2023-04-17 17:00"),
+        wall("2023-04-17 19:30"),
         "Europe/Prague",
         Confidence.EXACT,
         "",
@@ -104,7 +110,7 @@ def test_when_unknown_keeps_its_text_and_is_doubtful() -> None:
             *(datetime(2023, 11, 30, 23, tzinfo=UTC), datetime(2023, 12, 31, 23, tzinfo=UTC)),
         ),
         (
-            When.at(datetime(2024, 1, 5, 18), datetime(2024, 1, 5, 20), tz="America/New_York"),
+            When.at(wall("2024-01-05 18:00"), wall("2024-01-05 20:00"), tz="America/New_York"),
             *(datetime(2024, 1, 5, 23, tzinfo=UTC), datetime(2024, 1, 6, 1, tzinfo=UTC)),
         ),
     ],
@@ -117,13 +123,13 @@ def test_when_derives_utc_from_wall_time(when: When, start: datetime, end: datet
 
 @pytest.mark.parametrize(("fold", "hour"), [(0, 0), (1, 1)])
 def test_when_in_autumn_fold_is_first_occurrence_unless_told(fold: int, hour: int) -> None:
-    when = When.at(datetime(2024, 10, 27, 2, 30, fold=fold))
+    when = When.at(wall("2024-10-27 02:30").replace(fold=fold))
 
     assert when.start_utc == datetime(2024, 10, 27, hour, 30, tzinfo=UTC)
 
 
 def test_when_may_end_on_the_second_pass_of_the_same_hour() -> None:
-    when = When.at(datetime(2024, 10, 27, 2, 30), datetime(2024, 10, 27, 2, 15, fold=1))
+    when = When.at(wall("2024-10-27 02:30"), wall("2024-10-27 02:15").replace(fold=1))
 
     assert when.end_utc == datetime(2024, 10, 27, 1, 15, tzinfo=UTC)
 
@@ -132,17 +138,21 @@ def test_when_may_end_on_the_second_pass_of_the_same_hour() -> None:
     ("build", "sentence"),
     [
         (
-            lambda: When.at(datetime(2024, 3, 31, 2, 30)),
-            "02:30 on 31.03.2024 does not exist in Europe/Prague: the clocks jump forward then. "
-            "Choose a time one hour later.",
+            lambda: When.at(wall("2024-03-31 02:30")),
+            (
+                "02:30 on 31.03.2024 does not exist in Europe/Prague: the clocks jump forward "
+                "then. Choose a time one hour later."
+            ),
         ),
         (
-            lambda: When.at(datetime(2024, 3, 31, 1), datetime(2024, 3, 31, 2)),
-            "02:00 on 31.03.2024 does not exist in Europe/Prague: the clocks jump forward then. "
-            "Choose a time one hour later.",
+            lambda: When.at(wall("2024-03-31 01:00"), wall("2024-03-31 02:00")),
+            (
+                "02:00 on 31.03.2024 does not exist in Europe/Prague: the clocks jump forward "
+                "then. Choose a time one hour later."
+            ),
         ),
         (
-            lambda: When.at(datetime(2024, 5, 2, 12), datetime(2024, 5, 2, 11)),
+            lambda: When.at(wall("2024-05-02 12:00"), wall("2024-05-02 11:00")),
             "The end (11:00) is before the start (12:00). Swap them.",
         ),
         (
@@ -158,7 +168,7 @@ def test_when_may_end_on_the_second_pass_of_the_same_hour() -> None:
             "Give the time as the clock on the wall shows it, without a zone.",
         ),
         (
-            lambda: When.at(datetime(2024, 5, 2, 12), tz="Europe/Praha"),
+            lambda: When.at(wall("2024-05-02 12:00"), tz="Europe/Praha"),
             "“Europe/Praha” is not a time zone. Write one such as Europe/Prague.",
         ),
         (
@@ -197,7 +207,7 @@ def test_when_may_end_on_the_second_pass_of_the_same_hour() -> None:
             "Give a start time, or choose a whole day.",
         ),
         (
-            lambda: replace(SPAN, ends_at=datetime(2024, 12, 31, 12)),
+            lambda: replace(SPAN, ends_at=wall("2024-12-31 12:00")),
             "Give a start time as well as the end time.",
         ),
         (
@@ -266,7 +276,7 @@ def test_when_is_exact_only_for_certain_days_and_times(when: When, is_exact: boo
 def test_when_sorts_unknown_last_and_whole_days_before_times() -> None:
     day, midnight, month = (
         When.on(date(2024, 5, 2)),
-        When.at(datetime(2024, 5, 2)),
+        When.at(wall("2024-05-02 00:00")),
         When.month(2024, 5),
     )
 
@@ -303,7 +313,7 @@ def test_when_on_accepts_days_in_order_only(first: date, second: date) -> None:
             When.on(end, start)
 
 
-@given(start=DAYS, now=st.datetimes(datetime(1900, 1, 2), datetime(2100, 12, 30)))
+@given(start=DAYS, now=st.datetimes(wall("1900-01-02 00:00"), wall("2100-12-30 00:00")))
 def test_when_is_over_only_after_it_has_begun(start: date, now: datetime) -> None:
     instant = now.replace(tzinfo=UTC)
 

@@ -1,0 +1,72 @@
+"""What every command needs: the parts, a way to print data, a way to read a moment."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from mailer import clock
+from mailer.boot import Parts
+from mailer.config import load
+from mailer.log import set_up_log
+
+WHO = "command line"
+PRAGUE = ZoneInfo("Europe/Prague")
+
+as_json = click.option("--json", "is_json", is_flag=True, help="Print data for programs.")
+
+
+def get_parts(context: click.Context, at: datetime | None = None) -> Parts:
+    """The parts by the configuration; `at` makes their clock stand still."""
+    path: Path | None = context.obj
+    config = load(path)
+    set_up_log(config.log.level, config.log.format)
+    return Parts(config, clock.fixed(at) if at else clock.now)
+
+
+class Moment(click.ParamType):
+    """An ISO date and time; without an offset it is Prague time."""
+
+    name = "iso"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time. Write it as 2026-11-26T09:00.", param, ctx)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=PRAGUE)).astimezone(UTC)
+
+
+MOMENT = Moment()
+
+
+def print_json(data: Any) -> None:
+    """Data for programs: UTF-8, two spaces, moments in ISO."""
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Rows for people, one line each, columns as wide as they need to be."""
+    lines = [list(columns), *([str(row.get(name, "")) for name in columns] for row in rows)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def say_moment(moment: datetime | None) -> str:
+    """A moment for people: with its weekday, in Prague time."""
+    return moment.astimezone(PRAGUE).strftime("%a %d %b %Y %H:%M") if moment else ""

@@ -1,0 +1,244 @@
+"""Commands about newsletters: what the desk can do, for scripts and for emergencies."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from mailer.cli.common import (
+    MOMENT,
+    WHO,
+    as_json,
+    get_parts,
+    print_json,
+    print_table,
+    say_moment,
+)
+from mailer.domain.delivery import DeliveryState
+from mailer.storage import accounts
+from mailer.storage.newsletters import Newsletter, get_newsletter, list_newsletters
+from mailer.storage.plans import get_plan
+from mailer.usecases import newsletters as usecases
+from mailer.usecases.checks import check_newsletter, require_ready
+from mailer.usecases.plans import make_next_issue
+
+number = click.argument("newsletter_id", metavar="NUMBER", type=int)
+
+
+@click.group()
+def newsletter() -> None:
+    """Make, look at, send, pause and report on newsletters."""
+
+
+@newsletter.command()
+@click.argument("title")
+@click.option("--lang", default="en", help="Language of the text.")
+@click.option("--subject", default="", help="Its subject; the title if empty.")
+@click.option("--body", type=click.Path(path_type=Path, exists=True), help="Markdown file.")
+@click.option("--topic", "topics", multiple=True, help="Only readers of this topic.")
+@as_json
+@click.pass_context
+def new(
+    context: click.Context,
+    title: str,
+    lang: str,
+    subject: str,
+    body: Path | None,
+    topics: tuple[str, ...],
+    is_json: bool,
+) -> None:
+    """Make a plain letter as a draft."""
+    parts = get_parts(context)
+    text = body.read_text(encoding="utf-8") if body else ""
+    with parts.sessions() as session:
+        now = parts.clock()
+        letter = usecases.new_letter(session, title, topics, WHO, now)
+        texts = {lang: (subject or title, "", text)}
+        usecases.edit(session, letter, title, topics, texts, WHO, now)
+        _print(session, letter, is_json=is_json)
+
+
+@newsletter.command("list")
+@as_json
+@click.pass_context
+def list_(context: click.Context, is_json: bool) -> None:
+    """The newest newsletters and how they stand."""
+    parts = get_parts(context)
+    with parts.reading() as session:
+        rows = [_describe(session, found) for found in list_newsletters(session)]
+    if is_json:
+        print_json(rows)
+    else:
+        print_table(rows, ("id", "state", "kind", "audience", "when", "title"))
+
+
+@newsletter.command()
+@number
+@as_json
+@click.pass_context
+def show(context: click.Context, newsletter_id: int, is_json: bool) -> None:
+    """Who would get it, and what stands in the way."""
+    parts = get_parts(context)
+    with parts.reading() as session:
+        found = get_newsletter(session, newsletter_id)
+        check = check_newsletter(
+            session, found, parts.renderer, parts.config.site.base_url, parts.clock()
+        )
+        described = _describe(session, found) | {
+            "readers": dict(check.readers),
+            "subjects": {
+                lang: letter.rendered.subject for lang, letter in check.letters.items()
+            },
+            "blockers": list(check.blockers),
+        }
+    if is_json:
+        print_json(described)
+        return
+    for key, value in described.items():
+        click.echo(f"{key}: {value}")
+
+
+@newsletter.command()
+@number
+@click.option("--to", "addresses", multiple=True, required=True, help="A coordinator's address.")
+@click.option("--lang", "languages", multiple=True, default=("en",))
+@click.pass_context
+def test(
+    context: click.Context,
+    newsletter_id: int,
+    addresses: tuple[str, ...],
+    languages: tuple[str, ...],
+) -> None:
+    """Send it to coordinators as a test."""
+    parts = get_parts(context)
+    with parts.sessions() as session:
+        found = get_newsletter(session, newsletter_id)
+        queued = usecases.send_test(session, found, addresses, languages, WHO, parts.clock())
+    click.echo(f"{queued} test mails queued.")
+
+
+@newsletter.command()
+@number
+@click.option("--at", type=MOMENT, help="When; otherwise as soon as the grace is over.")
+@click.pass_context
+def send(context: click.Context, newsletter_id: int, at: datetime | None) -> None:
+    """Approve it. Nothing leaves for the first ten minutes; `newsletter stop` undoes it."""
+    parts = get_parts(context)
+    with parts.sessions() as session:
+        now = parts.clock()
+        found = get_newsletter(session, newsletter_id)
+        check = check_newsletter(
+            session, found, parts.renderer, parts.config.site.base_url, now
+        )
+        require_ready(check)
+        usecases.approve(session, found, at, WHO, now)
+        click.echo(f"Goes to {check.audience} people at {say_moment(found.send_at)} (Prague).")
+
+
+def _moving(name: str, sentence: str) -> click.Command:
+    """A command that moves one newsletter by the use-case of the same name."""
+    act = getattr(usecases, name)
+
+    @click.command(name, help=sentence)
+    @number
+    @click.pass_context
+    def command(context: click.Context, newsletter_id: int) -> None:
+        parts = get_parts(context)
+        with parts.sessions() as session:
+            found = get_newsletter(session, newsletter_id)
+            act(session, found, WHO, parts.clock())
+            click.echo(f"Newsletter {found.id} is {found.state.replace('_', ' ')}.")
+
+    return command
+
+
+newsletter.add_command(_moving("stop", "Back to draft, before anything has left."))
+newsletter.add_command(_moving("pause", "Let no further mail leave until `resume`."))
+newsletter.add_command(_moving("resume", "Go on where it was paused."))
+newsletter.add_command(_moving("cancel", "Nobody else gets it. This cannot be undone."))
+
+
+@newsletter.command()
+@number
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(["rejected", "unknown", "expired"]),
+    required=True,
+)
+@click.pass_context
+def retry(context: click.Context, newsletter_id: int, states: tuple[str, ...]) -> None:
+    """Try failed mails again."""
+    parts = get_parts(context)
+    with parts.sessions() as session:
+        found = get_newsletter(session, newsletter_id)
+        chosen = tuple(DeliveryState(state) for state in states)
+        queued = usecases.retry(session, found, chosen, WHO, parts.clock())
+    click.echo(f"{queued} mails queued again.")
+
+
+@newsletter.command()
+@number
+@as_json
+@click.pass_context
+def report(context: click.Context, newsletter_id: int, is_json: bool) -> None:
+    """How it went: every recipient counted in exactly one state."""
+    parts = get_parts(context)
+    with parts.reading() as session:
+        found = get_newsletter(session, newsletter_id)
+        account = accounts.get_account(session, found)
+        data = _describe(session, found) | {
+            "states": {state.value: count for state, count in account.by_state.items()},
+            "languages": accounts.count_by_language(session, found.id),
+            "open": account.open,
+            "adds_up": account.adds_up,
+        }
+    if is_json:
+        print_json(data)
+        return
+    for key, value in data.items():
+        click.echo(f"{key}: {value}")
+
+
+@click.group()
+def digest() -> None:
+    """Compose digests."""
+
+
+@digest.command()
+@click.option("--plan", default="weekly", show_default=True, help="Which plan's next issue.")
+@click.option("--now", "at", type=MOMENT, help="Compose as if it were this moment.")
+@as_json
+@click.pass_context
+def compose(context: click.Context, plan: str, at: datetime | None, is_json: bool) -> None:
+    """Draft the coming issue of a plan; the one that exists already is shown instead."""
+    parts = get_parts(context, at)
+    with parts.sessions() as session:
+        issue = make_next_issue(session, get_plan(session, plan), WHO, parts.clock())
+        _print(session, issue, is_json=is_json)
+
+
+def _describe(session: Session, found: Newsletter) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "title": found.title,
+        "kind": found.kind.value,
+        "state": found.state.value,
+        "when": say_moment(found.send_at),
+        "send_at": found.send_at,
+        "audience": found.audience_count,
+    }
+
+
+def _print(session: Session, found: Newsletter, *, is_json: bool) -> None:
+    described = _describe(session, found)
+    if is_json:
+        print_json(described)
+    else:
+        click.echo(f"Newsletter {found.id}: {found.title} ({found.state.value})")
+
+
+COMMANDS = (newsletter, digest)

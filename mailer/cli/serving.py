@@ -1,0 +1,81 @@
+"""Runs the web application under gunicorn, with the worker inside or without it."""
+
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from mailer.boot import Parts
+from mailer.web.app import create_app
+from mailer.worker.lock import hold_sender_lock
+from mailer.worker.service import Service
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn, told everything by us and nothing by its own files."""
+
+    def __init__(self, options: dict[str, Any], load_app: Callable[[], Any]) -> None:
+        self._options, self._load_app = options, load_app
+        super().__init__()
+
+    def load_config(self) -> None:
+        for key, value in self._options.items():
+            self.cfg.set(key, value)
+
+    def load(self) -> Any:
+        return self._load_app()
+
+
+def serve_web(parts: Parts, *, with_worker: bool) -> None:
+    """Serve until told to stop. With the worker inside, this process is a sender too and holds
+    the lock; raises Refused when somebody else does."""
+    config = parts.config.web
+    options: dict[str, Any] = {
+        "bind": f"{config.host}:{config.port}",
+        # One process: limits and the worker live in it. Threads serve the pages.
+        "workers": 1,
+        "threads": config.threads,
+        "worker_class": "gthread",
+        "timeout": 120,
+        "graceful_timeout": 30,
+        "proc_name": "mailer",
+        "loglevel": "warning",
+        "control_socket_disable": True,
+    }
+    if not with_worker:
+        _Server(options, lambda: create_app(parts.web())).run()
+        return
+    with hold_sender_lock(parts.database) as sole_sender:
+        options |= _with_worker(parts, sole_sender=sole_sender)
+        _Server(options, lambda: create_app(parts.web())).run()
+
+
+def _with_worker(parts: Parts, *, sole_sender: bool) -> dict[str, Any]:
+    # Started in the forked process, never before: threads and connections do not survive a fork.
+    services: list[Service] = []
+
+    def start(_worker: Any) -> None:
+        service = parts.build_service()
+        service.start(sole_sender=sole_sender)
+        services.append(service)
+
+    def stop(_server: Any, _worker: Any) -> None:
+        for service in services:
+            service.stop()
+
+    return {"post_worker_init": start, "worker_exit": stop}
+
+
+def run_worker(parts: Parts) -> None:
+    """Send until told to stop (SIGTERM, SIGINT)."""
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    with hold_sender_lock(parts.database) as sole_sender:
+        service = parts.build_service()
+        service.start(sole_sender=sole_sender)
+        while service.is_alive() and not told.wait(1):
+            pass
+        service.stop()

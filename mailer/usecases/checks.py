@@ -1,0 +1,204 @@
+"""What stands between a newsletter and its readers: blockers that stop it, warnings that do not.
+
+Shown in words on the check page before anybody can press "send"; asked again when they do.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from mailer.domain.errors import NotReadyToSend
+from mailer.domain.newsletter import NewsletterKind, NewsletterState
+from mailer.i18n import Words
+from mailer.message.finding import Level
+from mailer.message.lint import lint
+from mailer.message.render import Renderer
+from mailer.message.vocabulary import N_
+from mailer.storage import audiences
+from mailer.storage.audiences import LeftOut
+from mailer.storage.newsletters import Newsletter, list_newsletters
+from mailer.usecases.editions import (
+    Edition,
+    Letter,
+    open_edition,
+    typical_reader,
+    write_letter,
+)
+from mailer.usecases.newsletters import fingerprint
+
+ENGLISH = Words("en")
+QUIET_HOURS = range(8, 20)
+UNUSUAL = 2.0
+TOO_SOON = timedelta(hours=24)
+
+
+class Verdict(StrEnum):
+    """A blocker must be mended before anything can be sent; a warning is for a person to weigh."""
+
+    GOOD = "good"
+    WARNS = "warns"
+    BLOCKS = "blocks"
+
+
+_VERDICTS = {Level.WARN: Verdict.WARNS, Level.BLOCK: Verdict.BLOCKS}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the check page.
+
+    `message` is one of the catalogue's, `values` its facts, `detail` a fact in no language.
+    """
+
+    verdict: Verdict
+    message: str
+    lang: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    detail: str = ""
+
+    def sentence(self, words: Words) -> str:
+        """The line in the coordinator's language."""
+        return words.say(self.message, **self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Everything the check page says. `readers` is the audience by language."""
+
+    readers: Mapping[str, int]
+    left_out: LeftOut
+    fallbacks: Mapping[str, int]
+    letters: Mapping[str, Letter]
+    rows: Sequence[Row]
+
+    @property
+    def audience(self) -> int:
+        return sum(self.readers.values())
+
+    @property
+    def blockers(self) -> tuple[str, ...]:
+        said = [row.sentence(ENGLISH) for row in self.rows if row.verdict == Verdict.BLOCKS]
+        return tuple(dict.fromkeys(said))
+
+
+def check_newsletter(
+    session: Session, newsletter: Newsletter, renderer: Renderer, base_url: str, now: datetime
+) -> Check:
+    """Look at the newsletter as its readers in each language would get it at its time."""
+    edition = open_edition(session, newsletter, renderer, base_url, now)
+    readers = audiences.count_audience(session, newsletter, now)
+    letters = {
+        lang: letter
+        for lang in readers
+        if (letter := write_letter(edition, typical_reader(edition, lang)))
+    }
+    rows = [
+        *_check_readers(newsletter, readers, letters),
+        *_check_letters(letters),
+        *_check_moment(session, newsletter, readers, edition, now),
+        *_check_test(session, newsletter, now),
+    ]
+    return Check(
+        readers=readers,
+        left_out=audiences.count_left_out(session, newsletter, now),
+        fallbacks={lang: count_fallbacks(letter) for lang, letter in letters.items()},
+        letters=letters,
+        rows=rows,
+    )
+
+
+def require_ready(check: Check) -> None:
+    """Raise NotReadyToSend with every blocker unless there is none."""
+    if check.blockers:
+        raise NotReadyToSend(check.blockers)
+
+
+def count_fallbacks(letter: Letter) -> int:
+    """How many items of a letter are not in one of its reader's languages."""
+    if letter.digest is None:
+        return 0
+    return sum(card.title.is_fallback for card in letter.digest.cards())
+
+
+def _check_readers(
+    newsletter: Newsletter, readers: Mapping[str, int], letters: Mapping[str, Letter]
+) -> list[Row]:
+    if not readers:
+        return [Row(Verdict.BLOCKS, N_("Nobody would get this newsletter: its audience is empty."))]
+    if not letters:
+        return [
+            Row(Verdict.BLOCKS, N_("There is nothing to say: the letter is empty for everybody."))
+        ]
+    rows = [Row(Verdict.GOOD, N_("There are readers, and there is something to tell them."))]
+    for lang in readers:
+        if lang not in letters:
+            rows.append(
+                Row(Verdict.WARNS, N_("Nothing new for these readers; they get no mail."), lang)
+            )
+        elif newsletter.kind == NewsletterKind.LETTER:
+            rows.extend(_check_letter_language(letters[lang], lang, readers[lang]))
+    return rows
+
+
+def _check_letter_language(letter: Letter, lang: str, number: int) -> list[Row]:
+    if letter.language == lang:
+        return []
+    message = N_("Not written in this language: %(number)d readers get it in another one.")
+    return [Row(Verdict.WARNS, message, lang, {"number": number})]
+
+
+def _check_letters(letters: Mapping[str, Letter]) -> list[Row]:
+    rows = []
+    for lang, letter in letters.items():
+        found = [
+            Row(_VERDICTS[finding.level], finding.message, lang, {}, finding.detail)
+            for finding in lint(letter.rendered, letter.language, is_bulk=True)
+        ]
+        size = {"size": len(letter.rendered.html.encode()) // 1024 + 1}
+        good = Row(Verdict.GOOD, N_("Markup, links and size (%(size)d KB) are good."), lang, size)
+        rows.extend(found or [good])
+    return rows
+
+
+def _check_moment(
+    session: Session,
+    newsletter: Newsletter,
+    readers: Mapping[str, int],
+    edition: Edition,
+    now: datetime,
+) -> list[Row]:
+    rows = []
+    hour = edition.run.send_at.astimezone(ZoneInfo(edition.run.tz)).hour
+    if hour not in QUIET_HOURS:
+        message = N_("It would leave at %(hour)d o'clock, outside 8 to 20.")
+        rows.append(Row(Verdict.WARNS, message, "", {"hour": hour}))
+    sent = list_newsletters(session, NewsletterState.SENT, NewsletterState.SENDING, limit=1)
+    if sent:
+        rows.extend(_compare(sent[0], sum(readers.values()), now))
+    if newsletter.state != NewsletterState.DRAFT:
+        rows.append(Row(Verdict.BLOCKS, N_("It is no longer a draft.")))
+    return rows
+
+
+def _compare(last: Newsletter, number: int, now: datetime) -> list[Row]:
+    rows = []
+    usual = last.audience_count or 0
+    if usual and not usual / UNUSUAL <= number <= usual * UNUSUAL:
+        message = N_("The last newsletter went to %(usual)d people, this one to %(number)d.")
+        rows.append(Row(Verdict.WARNS, message, "", {"usual": usual, "number": number}))
+    if last.started_at and now - last.started_at < TOO_SOON:
+        rows.append(Row(Verdict.WARNS, N_("Another newsletter was sent less than a day ago.")))
+    return rows
+
+
+def _check_test(session: Session, newsletter: Newsletter, now: datetime) -> list[Row]:
+    tested = newsletter.tested_hash and newsletter.tested_hash == fingerprint(
+        session, newsletter, now
+    )
+    good, bad = N_("This version was sent as a test."), N_("No test of this version was sent yet.")
+    return [Row(Verdict.GOOD, good) if tested else Row(Verdict.WARNS, bad)]

@@ -1,0 +1,125 @@
+"""News of projects: written once, told once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from mailer.domain.content import ItemKey, ItemKind, UpdateKind, Visibility
+from mailer.domain.errors import Refused
+from mailer.storage import audit
+from mailer.storage.projects import get_project
+from mailer.storage.updates import Update, get_update
+from mailer.usecases.editing import (
+    Wordings,
+    check_link,
+    check_revision,
+    check_wordings,
+    find_title,
+    free_slug,
+    save_wordings,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateEdit:
+    """All of an update that a form sets. `published_at` is aware, or None for "now"."""
+
+    wordings: Wordings
+    kind: UpdateKind = UpdateKind.NEWS
+    published_at: datetime | None = None
+    project_id: int | None = None
+    is_significant: bool = False
+    url: str = ""
+    topics: tuple[str, ...] = ()
+
+
+def create(
+    session: Session, edit: UpdateEdit, *, who: str, now: datetime, publish: bool = False
+) -> Update:
+    """A new draft, published at once when asked. Raises Invalid for what cannot be kept."""
+    _check(session, edit)
+    slug = free_slug(session, Update.slug, edit.wordings.source("title"), "update")
+    update = Update(slug=slug, published_at=edit.published_at or now, created_at=now)
+    _fill(update, edit, now)
+    session.add(update)
+    session.flush()
+    save_wordings(session, _key(update), edit.wordings, now)
+    _log(session, update, who, "update created", now)
+    if publish:
+        _publish(session, update, who, now)
+    return update
+
+
+def change(
+    session: Session,
+    update_id: int,
+    edit: UpdateEdit,
+    *,
+    revision: int,
+    who: str,
+    now: datetime,
+    publish: bool = False,
+) -> None:
+    """Save the form that was opened at `revision`. A draft without a moment of its own keeps up
+    with the clock. Raises Refused when somebody saved in between."""
+    update = get_update(session, update_id)
+    check_revision("update", revision, update.revision)
+    _check(session, edit)
+    _fill(update, edit, now)
+    save_wordings(session, _key(update), edit.wordings, now)
+    if update.visibility is Visibility.DRAFT:
+        title = edit.wordings.source("title")
+        update.slug = free_slug(session, Update.slug, title, "update", own=update.slug)
+    update.revision += 1
+    _log(session, update, who, "update changed", now)
+    if publish:
+        _publish(session, update, who, now)
+
+
+def publish(session: Session, update_id: int, *, who: str, now: datetime) -> None:
+    """Offer it to the next digest after its moment. A repeat changes nothing."""
+    _publish(session, get_update(session, update_id), who, now)
+
+
+def withdraw(session: Session, update_id: int, *, who: str, now: datetime) -> None:
+    """Leave it out of coming digests, without a word to readers."""
+    update = get_update(session, update_id)
+    if update.visibility is Visibility.WITHDRAWN:
+        return
+    update.visibility, update.changed_at = Visibility.WITHDRAWN, now
+    _log(session, update, who, "update withdrawn", now)
+
+
+def _publish(session: Session, update: Update, who: str, now: datetime) -> None:
+    if update.visibility is Visibility.PUBLISHED:
+        return
+    if not find_title(session, _key(update)):
+        raise Refused("This update has no title yet. Give it one, then publish it.")
+    update.visibility, update.changed_at = Visibility.PUBLISHED, now
+    _log(session, update, who, "update published", now)
+
+
+def _check(session: Session, edit: UpdateEdit) -> None:
+    check_wordings(edit.wordings)
+    check_link("url", edit.url)
+    if edit.project_id is not None:
+        get_project(session, edit.project_id)
+
+
+def _fill(update: Update, edit: UpdateEdit, now: datetime) -> None:
+    if edit.published_at is not None:
+        update.published_at = edit.published_at
+    elif update.visibility is not Visibility.PUBLISHED:
+        update.published_at = now
+    update.kind, update.is_significant = edit.kind, edit.is_significant
+    update.url, update.topics = check_link("url", edit.url), edit.topics
+    update.project_id, update.changed_at = edit.project_id, now
+
+
+def _key(update: Update) -> ItemKey:
+    return ItemKey(ItemKind.UPDATE, update.id)
+
+
+def _log(session: Session, update: Update, who: str, action: str, now: datetime) -> None:
+    audit.record(session, who, action, now, thing="update", thing_id=update.id)

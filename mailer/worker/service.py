@@ -1,0 +1,75 @@
+"""The worker as threads of a process: the engine, the timetable, and the demo's mail server.
+
+`start` takes over from a predecessor; `stop` lets the mail in hand finish and gives back the rest.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from mailer.clock import Clock
+from mailer.domain.delivery import UNKNOWN_WAIT
+from mailer.storage import deliveries
+from mailer.storage.db import Sessions
+from mailer.worker.engine import Engine
+from mailer.worker.timetable import Timetable, start_timetable
+
+STOP_SECONDS = 30.0
+
+
+class Server(Protocol):
+    """Something that runs beside the engine: the demo's own mail server."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Service:
+    """One worker. Built anew for every start."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        clock: Clock,
+        build_engine: Callable[[], Engine],
+        timetable: Timetable,
+        inbox: Server | None = None,
+    ) -> None:
+        self._sessions, self._clock = sessions, clock
+        self._build_engine, self._timetable, self._inbox = build_engine, timetable, inbox
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._scheduler: BackgroundScheduler | None = None
+
+    def start(self, *, sole_sender: bool) -> None:
+        """Recover what a dead predecessor left, then begin to tick and to send.
+
+        `sole_sender`: the caller holds the lock that proves every predecessor dead.
+        """
+        if self._inbox:
+            self._inbox.start()
+        with self._sessions() as session:
+            deliveries.recover(session, self._clock(), UNKNOWN_WAIT, sole_sender=sole_sender)
+        self._timetable.leave_sign_of_life()
+        self._scheduler = start_timetable(self._timetable)
+        engine = self._build_engine()
+        self._thread = threading.Thread(
+            target=engine.run, args=(self._stop,), name="engine", daemon=True
+        )
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether the engine still runs; it ends only when told to or by a bug."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Finish the mail in hand, give back the rest."""
+        self._stop.set()
+        if self._scheduler:
+            self._scheduler.shutdown(wait=True)
+        if self._thread:
+            self._thread.join(STOP_SECONDS)
+        if self._inbox:
+            self._inbox.stop()

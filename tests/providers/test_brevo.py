@@ -1,0 +1,438 @@
+"""The Brevo sender against a stub of its API: what becomes of a batch for every answer."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from mailer import clock
+from mailer.config import Brevo
+from mailer.providers import brevo
+from mailer.providers.base import Fate, Mail, Outcome, ProviderDown
+from mailer.providers.brevo import BrevoSender
+from tests.providers.mails import RecordingGate, a_mail
+from tests.sinks import BrevoAnswer, BrevoStub, brevo_stub, free_port, make_certificate
+
+NOW = datetime(2026, 11, 22, 9, 15, tzinfo=UTC)
+CONTENT = b"From: MigAct <news@example.org>\r\nSubject: Hi\r\n\r\nWe meet on Friday.\r\n"
+
+# As Brevo words them.
+BAD_RECIPIENT = BrevoAnswer(
+    400, {"code": "invalid_parameter", "message": "email is not valid in to"}
+)
+BAD_VERSION = BrevoAnswer(
+    400, {"code": "invalid_parameter", "message": "to is not valid in messageVersions"}
+)
+WRONG_KEY = BrevoAnswer(401, {"code": "unauthorized", "message": "Key not found"})
+NO_CREDITS = BrevoAnswer(402, {"code": "not_enough_credits", "message": "Not enough credits"})
+NOT_ACTIVE = BrevoAnswer(403, {"code": "permission_denied", "message": "Account not activated"})
+VALIDATING = BrevoAnswer(400, {"code": "account_under_validation", "message": "Please wait"})
+SEEN = BrevoAnswer(400, {"code": "duplicate_parameter", "message": "idempotencyKey is used"})
+TOO_FAST = BrevoAnswer(429, {"code": "too_many_requests", "message": "Slow down"})
+
+
+@pytest.fixture
+def stub() -> Iterator[BrevoStub]:
+    with brevo_stub() as server:
+        yield server
+
+
+@pytest.fixture
+def sender(stub: BrevoStub) -> Iterator[BrevoSender]:
+    with closing(sender_to(stub.url)) as ready:
+        yield ready
+
+
+def sender_to(url: str) -> BrevoSender:
+    key = SecretStr("xkeysib-secret")
+    config = Brevo(api_key=key, base_url=url, batch_size=50, timeout_seconds=0.4)
+    return BrevoSender(config, clock.fixed(NOW))
+
+
+def several(count: int) -> list[Mail]:
+    return [
+        a_mail(key, f"reader{key}@example.org", CONTENT, idempotency_key=f"d{key}")
+        for key in range(1, count + 1)
+    ]
+
+
+def fates(outcomes: list[Outcome]) -> list[tuple[int, Fate, int]]:
+    return [(outcome.key, outcome.fate, outcome.code) for outcome in outcomes]
+
+
+def collect(outcomes: Iterator[Outcome]) -> tuple[list[Outcome], ProviderDown | None]:
+    seen: list[Outcome] = []
+    try:
+        seen.extend(outcomes)
+    except ProviderDown as down:
+        return seen, down
+    return seen, None
+
+
+def test_batch_goes_out_in_one_request(stub: BrevoStub, sender: BrevoSender) -> None:
+    gate = RecordingGate()
+
+    outcomes = list(sender.send(several(3), gate))
+
+    assert outcomes == [
+        Outcome(
+            key,
+            Fate.ACCEPTED,
+            "request",
+            201,
+            provider_message_id=f"<2026112209150{key}.1@smtp-relay.mailin.fr>",
+        )
+        for key in (1, 2, 3)
+    ]
+    assert gate.asked == [[1, 2, 3]]
+    assert [len(post["messageVersions"]) for post in stub.posts()] == [3]
+
+
+def test_single_mail_goes_out_plain(stub: BrevoStub, sender: BrevoSender) -> None:
+    outcomes = list(sender.send(several(1), RecordingGate()))
+
+    assert fates(outcomes) == [(1, Fate.ACCEPTED, 201)]
+    assert outcomes[0].provider_message_id == "<20261122091500.1@smtp-relay.mailin.fr>"
+    assert stub.posts()[0]["to"] == [{"email": "reader1@example.org"}]
+
+
+def test_requests_carry_the_key_and_nothing_from_the_environment(
+    stub: BrevoStub, sender: BrevoSender, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login eve password evil\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+
+    list(sender.send(several(1), RecordingGate()))
+
+    seen = [(request.method, request.path) for request in stub.requests]
+    assert seen == [("GET", "/v3/account"), ("POST", "/v3/smtp/email")]
+    assert {request.headers["api-key"] for request in stub.requests} == {"xkeysib-secret"}
+    assert [request.headers.get("Authorization") for request in stub.requests] == [None, None]
+
+
+def test_batches_larger_than_agreed_are_split(stub: BrevoStub, sender: BrevoSender) -> None:
+    gate = RecordingGate()
+
+    outcomes = list(sender.send(several(51), gate))
+
+    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED] * 51
+    assert [len(keys) for keys in gate.asked] == [50, 1]
+    assert len(stub.posts()) == 2
+
+
+def test_held_mails_are_not_in_the_request(stub: BrevoStub, sender: BrevoSender) -> None:
+    outcomes = list(sender.send(several(3), RecordingGate(closed_for=[2])))
+
+    assert sorted(fates(outcomes)) == [
+        (1, Fate.ACCEPTED, 201),
+        (2, Fate.HELD, 0),
+        (3, Fate.ACCEPTED, 201),
+    ]
+    versions = stub.posts()[0]["messageVersions"]
+    assert [version["to"][0]["email"] for version in versions] == [
+        "reader1@example.org",
+        "reader3@example.org",
+    ]
+
+
+def test_closed_gate_means_no_request(stub: BrevoStub, sender: BrevoSender) -> None:
+    outcomes = list(sender.send(several(2), RecordingGate(closed_for=[1, 2])))
+
+    assert fates(outcomes) == [(1, Fate.HELD, 0), (2, Fate.HELD, 0)]
+    assert stub.posts() == []
+
+
+def test_mail_that_brevo_cannot_take_does_not_stop_the_others(
+    stub: BrevoStub, sender: BrevoSender
+) -> None:
+    nameless = a_mail(9, content=b"Subject: Hi\r\n\r\nHi\r\n")
+
+    outcomes = list(sender.send([nameless, *several(2)], RecordingGate()))
+
+    words = "The message has no From address."
+    assert outcomes[0] == Outcome(9, Fate.REFUSED, "request", 0, words)
+    assert fates(outcomes[1:]) == [(1, Fate.ACCEPTED, 201), (2, Fate.ACCEPTED, 201)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (BrevoAnswer(500, {"code": "internal", "message": "Oops"}), 500),
+        (BrevoAnswer(502, b"<html>Bad gateway</html>"), 502),
+        (BrevoAnswer(503, b""), 503),
+        (BrevoAnswer(201, b"<html>queued</html>"), 201),
+        (BrevoAnswer(201, b""), 201),
+        (BrevoAnswer(201, b"[" * 100_000), 201),
+        (BrevoAnswer(200, []), 200),
+        (BrevoAnswer(201, {"messageIds": ["<1@x>"]}), 201),
+        (BrevoAnswer(201, {"messageIds": ["<1@x>", None]}), 201),
+        (BrevoAnswer(201, {"messageIds": "<1@x>"}), 201),
+        (BrevoAnswer(201, {"messageId": "<1@x>"}), 201),
+        (BrevoAnswer(202, {}), 202),
+        (SEEN, 400),
+        (BrevoAnswer(201, {}, {"Content-Length": "500"}), 0),
+        (BrevoAnswer(201, {"messageIds": ["<1@x>", "<2@x>"]}, delay=1), 0),
+    ],
+)
+def test_answer_that_proves_nothing_leaves_all_unknown(
+    stub: BrevoStub, sender: BrevoSender, answer: BrevoAnswer, code: int
+) -> None:
+    stub.answers.append(answer)
+
+    outcomes, down = collect(sender.send(several(2), RecordingGate()))
+
+    assert fates(outcomes) == [(1, Fate.UNKNOWN, code), (2, Fate.UNKNOWN, code)]
+    assert down is None
+    assert len(stub.posts()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (WRONG_KEY, "Brevo answered 401: unauthorized Key not found"),
+        (NO_CREDITS, "Brevo answered 402: not_enough_credits Not enough credits"),
+        (NOT_ACTIVE, "Brevo answered 403: permission_denied Account not activated"),
+        (VALIDATING, "Brevo answered 400: account_under_validation Please wait"),
+        (TOO_FAST, "Brevo answered 429: too_many_requests Slow down"),
+        (BrevoAnswer(404, b"<html>"), "Brevo answered 404: HTTP 404"),
+        (
+            BrevoAnswer(302, b"", {"Location": "http://127.0.0.1:1/v3/smtp/email"}),
+            "Brevo answered 302: HTTP 302",
+        ),
+    ],
+)
+def test_door_closed_after_the_gate_refuses_nobody(
+    stub: BrevoStub, sender: BrevoSender, answer: BrevoAnswer, text: str
+) -> None:
+    stub.answers.append(answer)
+
+    outcomes, down = collect(sender.send(several(2), RecordingGate()))
+
+    assert fates(outcomes) == [(1, Fate.RETRY, answer.status), (2, Fate.RETRY, answer.status)]
+    assert down is not None
+    assert (down.text, down.code) == (text, answer.status)
+
+
+@pytest.mark.parametrize(
+    "answer", [WRONG_KEY, NOT_ACTIVE, TOO_FAST, BrevoAnswer(503, b"down"), BrevoAnswer(302, b"")]
+)
+def test_door_closed_before_the_gate_spends_nobodys_attempt(
+    stub: BrevoStub, sender: BrevoSender, answer: BrevoAnswer
+) -> None:
+    stub.account = answer
+    gate = RecordingGate()
+
+    outcomes, down = collect(sender.send(several(2), gate))
+
+    assert outcomes == []
+    assert down is not None
+    assert down.code == answer.status
+    assert gate.asked == []
+
+
+def test_service_is_proven_once_while_all_is_well(stub: BrevoStub, sender: BrevoSender) -> None:
+    for _ in range(3):
+        list(sender.send(several(2), RecordingGate()))
+
+    assert [request.method for request in stub.requests] == ["GET", "POST", "POST", "POST"]
+
+
+@pytest.mark.parametrize("fault", [BrevoAnswer(503, b""), BrevoAnswer(201, {}, delay=1)])
+def test_outage_makes_one_batch_unknown_and_no_more(
+    stub: BrevoStub, sender: BrevoSender, fault: BrevoAnswer
+) -> None:
+    stub.answers.append(fault)
+    gate = RecordingGate()
+
+    outcomes, _ = collect(sender.send(several(2), gate))
+    stub.account = BrevoAnswer(503, b"")
+    later, down = collect(sender.send(several(2), gate))
+
+    assert [outcome.fate for outcome in outcomes] == [Fate.UNKNOWN] * 2
+    assert later == []
+    assert down is not None
+    assert len(gate.asked) == 1
+
+
+def test_sender_recovers_with_the_service(stub: BrevoStub, sender: BrevoSender) -> None:
+    stub.answers.append(WRONG_KEY)
+
+    _, down = collect(sender.send(several(2), RecordingGate()))
+    outcomes, none = collect(sender.send(several(2), RecordingGate()))
+
+    assert down is not None
+    assert none is None
+    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED] * 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "retry_at"),
+    [
+        ({"Retry-After": "30"}, NOW + timedelta(seconds=30)),
+        ({"Retry-After": "Sun, 22 Nov 2026 09:20:00 GMT"}, NOW + timedelta(minutes=5)),
+        ({"Retry-After": "Sun, 22 Nov 2026 09:20:00 -0000"}, NOW + timedelta(minutes=5)),
+        ({"x-sib-ratelimit-reset": "7"}, NOW + timedelta(seconds=7)),
+        ({"Retry-After": "9", "x-sib-ratelimit-reset": "7"}, NOW + timedelta(seconds=9)),
+        ({"Retry-After": "99999999999999"}, NOW + timedelta(days=1)),
+        ({"Retry-After": "Sat, 22 Nov 2036 09:20:00 GMT"}, NOW + timedelta(days=1)),
+        ({"Retry-After": "Sat, 21 Nov 2026 09:20:00 GMT"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_provider_says_when_to_come_back(
+    stub: BrevoStub, sender: BrevoSender, headers: dict[str, str], retry_at: datetime | None
+) -> None:
+    stub.answers.append(BrevoAnswer(429, TOO_FAST.body, headers))
+
+    _, down = collect(sender.send(several(2), RecordingGate()))
+
+    assert down is not None
+    assert down.retry_at == retry_at
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_single_mail_that_brevo_rejects_is_refused(
+    stub: BrevoStub, sender: BrevoSender, status: int
+) -> None:
+    stub.answers.append(BrevoAnswer(status, BAD_RECIPIENT.body))
+
+    outcomes = list(sender.send(several(1), RecordingGate()))
+
+    words = "invalid_parameter email is not valid in to"
+    assert outcomes == [Outcome(1, Fate.REFUSED, "request", status, words)]
+
+
+def test_one_bad_address_does_not_cost_the_others_their_mail(
+    stub: BrevoStub, sender: BrevoSender
+) -> None:
+    fine = BrevoAnswer(201, {"messageId": "<1@x>"})
+    stub.answers.extend([BAD_VERSION, fine, BAD_RECIPIENT, fine])
+    gate = RecordingGate()
+
+    outcomes = list(sender.send(several(3), gate))
+
+    assert fates(outcomes) == [
+        (1, Fate.ACCEPTED, 201),
+        (2, Fate.REFUSED, 400),
+        (3, Fate.ACCEPTED, 201),
+    ]
+    assert gate.asked == [[1, 2, 3]]
+    keys = {post["headers"]["idempotencyKey"] for post in stub.posts()}
+    assert len(keys) == 4
+
+
+def test_door_closed_amid_single_mails_leaves_the_rest_for_later(
+    stub: BrevoStub, sender: BrevoSender
+) -> None:
+    fine = BrevoAnswer(201, {"messageId": "<1@x>"})
+    stub.answers.extend([BAD_VERSION, fine, TOO_FAST])
+
+    outcomes, down = collect(sender.send(several(4), RecordingGate()))
+
+    assert fates(outcomes) == [
+        (1, Fate.ACCEPTED, 201),
+        (2, Fate.RETRY, 429),
+        (3, Fate.RETRY, 0),
+        (4, Fate.RETRY, 0),
+    ]
+    assert down is not None
+    assert down.code == 429
+
+
+def test_unreachable_service_spends_nobodys_attempt() -> None:
+    gate = RecordingGate()
+    with closing(sender_to(f"http://127.0.0.1:{free_port()}")) as sender:
+        outcomes, down = collect(sender.send(several(2), gate))
+
+    assert outcomes == []
+    assert down is not None
+    assert down.text.startswith("Brevo cannot be reached: ConnectionError")
+    assert gate.asked == []
+
+
+def test_service_gone_between_proof_and_mail_took_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brevo, "IDLE_SECONDS", -1)
+    with brevo_stub() as stub:
+        sender = sender_to(stub.url)
+        list(sender.send(several(1), RecordingGate()))
+    with closing(sender):
+        outcomes, down = collect(sender.send(several(2), RecordingGate()))
+
+    assert fates(outcomes) == [(1, Fate.RETRY, 0), (2, Fate.RETRY, 0)]
+    assert down is not None
+    assert down.text.startswith("Brevo cannot be reached: ConnectionError")
+
+
+@pytest.mark.parametrize("url", ["not-an-address", "http://", "http://[::1", "ftp://example.org"])
+def test_useless_address_is_the_providers_fault(url: str) -> None:
+    with closing(sender_to(url)) as sender:
+        outcomes, down = collect(sender.send(several(1), RecordingGate()))
+
+    assert outcomes == []
+    assert down is not None
+
+
+@pytest.mark.parametrize("key", ["", "klíč"])
+def test_missing_key_is_said_before_anything_is_asked(stub: BrevoStub, key: str) -> None:
+    config = Brevo(api_key=SecretStr(key), base_url=stub.url)
+    with closing(BrevoSender(config)) as sender:
+        outcomes, down = collect(sender.send(several(1), RecordingGate()))
+
+    assert outcomes == []
+    assert down is not None
+    assert down.text == "brevo.api_key is missing. Brevo makes one under SMTP & API."
+    assert stub.requests == []
+
+
+def test_untrusted_certificate_spends_nobodys_attempt(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    gate = RecordingGate()
+    with brevo_stub() as server, closing(secured(server, certificate.server_context())) as sender:
+        outcomes, down = collect(sender.send(several(1), gate))
+
+    assert outcomes == []
+    assert down is not None
+    assert gate.asked == []
+
+
+def secured(server: ThreadingHTTPServer, context: ssl.SSLContext) -> BrevoSender:
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return sender_to(f"https://localhost:{server.server_address[1]}")
+
+
+def test_idle_connection_is_not_trusted(
+    stub: BrevoStub, sender: BrevoSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brevo, "IDLE_SECONDS", -1)
+
+    outcomes = [
+        *sender.send(several(1), RecordingGate()),
+        *sender.send(several(1), RecordingGate()),
+    ]
+
+    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED, Fate.ACCEPTED]
+    assert stub.connections == 3
+
+
+def test_connection_is_kept_between_requests(stub: BrevoStub, sender: BrevoSender) -> None:
+    for _ in range(2):
+        list(sender.send(several(1), RecordingGate()))
+
+    assert stub.connections == 1
+
+
+def test_key_never_appears_in_what_is_said(stub: BrevoStub, sender: BrevoSender) -> None:
+    stub.answers.append(WRONG_KEY)
+
+    outcomes, down = collect(sender.send(several(1), RecordingGate()))
+
+    assert "xkeysib-secret" not in f"{outcomes!r} {down!r} {down and down.text}"

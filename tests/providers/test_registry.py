@@ -1,0 +1,80 @@
+"""The configuration's word for a provider becomes a sender."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import SecretStr
+
+from mailer import config as configuration
+from mailer.config import Config
+from mailer.providers.base import Fate, Sender
+from mailer.providers.brevo import BrevoSender
+from mailer.providers.inbox import InboxServer, list_messages
+from mailer.providers.memory import MemorySender
+from mailer.providers.registry import build_sender
+from mailer.providers.smtp import SmtpSender
+from tests.providers.mails import RecordingGate, a_mail
+from tests.sinks import free_port, smtp_sink
+
+PROVIDERS = get_args(configuration.Mail.model_fields["provider"].annotation)
+
+
+def a_config(provider: str, **sections: Any) -> Config:
+    site = {"secret_keys": [SecretStr("k" * 32)]}
+    return Config(site=site, mail={"provider": provider}, **sections)
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind", "batch_size"),
+    [
+        ("smtp", SmtpSender, 20),
+        ("brevo", BrevoSender, 30),
+        ("inbox", SmtpSender, 100),
+        ("memory", MemorySender, 100),
+    ],
+)
+def test_each_provider_has_its_sender(provider: str, kind: type, batch_size: int) -> None:
+    sections = {"smtp": {"messages_per_connection": 20}, "brevo": {"batch_size": 30}}
+    with closing(build_sender(a_config(provider, **sections))) as sender:
+        assert type(sender) is kind
+        assert (sender.name, sender.batch_size) == (provider, batch_size)
+
+
+def test_every_provider_of_the_configuration_can_be_built() -> None:
+    senders: list[Sender] = [build_sender(a_config(provider)) for provider in PROVIDERS]
+    for sender in senders:
+        sender.close()
+
+    assert [sender.name for sender in senders] == list(PROVIDERS)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_provider_is_in_the_guide(provider: str) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "providers.md"
+
+    assert f'provider = "{provider}"' in guide.read_text(encoding="utf-8")
+
+
+def test_smtp_sender_goes_where_the_configuration_says() -> None:
+    with smtp_sink() as sink:
+        smtp = {"host": "127.0.0.1", "port": sink.port, "security": "none"}
+        with closing(build_sender(a_config("smtp", smtp=smtp))) as sender:
+            outcomes = list(sender.send([a_mail()], RecordingGate()))
+        arrived = sink.mails()
+
+    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED]
+    assert [mail.recipient_args for mail in arrived] == [("<ann@example.org>",)]
+
+
+def test_inbox_sender_reaches_the_inbox(tmp_path: Path) -> None:
+    config = a_config("inbox", inbox={"port": free_port(), "directory": tmp_path / "box"})
+    server = InboxServer(config.inbox)
+    server.start()
+    with closing(build_sender(config)) as sender:
+        outcomes = list(sender.send([a_mail()], RecordingGate()))
+    server.stop()
+
+    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED]
+    assert [message.subject for message in list_messages(tmp_path / "box")] == ["Hello"]
