@@ -25,7 +25,7 @@ SHORTEST_KEY = 32
 EXAMPLE_KEY = "change-me: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
 
-class Misconfigured(Exception):  # noqa: N818 - named as in the error family
+class Misconfigured(Exception):
     """The settings cannot work; `mistakes` lists every one of them, a line each."""
 
     def __init__(self, mistakes: list[str]) -> None:
@@ -130,6 +130,7 @@ class Engine(Section):
     lease_seconds: int = Field(900, ge=60)
     poll_seconds: float = Field(1.0, gt=0)
     resend_unknown: bool = True
+    grace_seconds: int = Field(600, ge=0)
 
 
 class Log(Section):

@@ -26,6 +26,14 @@ class Finding:
     advice: str = ""
 
 
+def good(what: str) -> Finding:
+    return Finding(is_good=True, what=what)
+
+
+def mend(what: str, advice: str) -> Finding:
+    return Finding(is_good=False, what=what, advice=advice)
+
+
 def examine(parts: Parts) -> list[Finding]:
     """Everything that can be looked at from here, in the order in which it matters."""
     return [
@@ -38,7 +46,7 @@ def examine(parts: Parts) -> list[Finding]:
 def _examine_site(parts: Parts) -> Iterator[Finding]:
     url = parts.config.site.base_url
     if url.startswith("https://"):
-        yield Finding(True, f"Links in mail begin with {url}.")
+        yield good(f"Links in mail begin with {url}.")
     else:
         yield Finding(
             parts.config.site.demo,
@@ -52,7 +60,7 @@ def _examine_database(parts: Parts) -> Iterator[Finding]:
     try:
         current = migrate.is_at_head(parts.database)
     except SQLAlchemyError as error:
-        yield Finding(False, f"The database cannot be opened: {error}", "Check database.url.")
+        yield mend(f"The database cannot be opened: {error}", "Check database.url.")
         return
     yield Finding(
         current,
@@ -104,18 +112,15 @@ def _knock(smtp: Smtp) -> Finding:
             if smtp.username:
                 server.login(smtp.username, smtp.password.get_secret_value())
     except (OSError, smtplib.SMTPException) as error:
-        return Finding(
-            False,
+        return mend(
             f"The mail server {where} cannot be used: {error}",
             "Check the [smtp] section: host, port, security, username and password.",
         )
-    return Finding(True, f"The mail server {where} lets us in.")
+    return good(f"The mail server {where} lets us in.")
 
 
 def _connect(smtp: Smtp) -> smtplib.SMTP:
     if smtp.security == "tls":
         context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(
-            smtp.host, smtp.port, timeout=smtp.connect_seconds, context=context
-        )
+        return smtplib.SMTP_SSL(smtp.host, smtp.port, timeout=smtp.connect_seconds, context=context)
     return smtplib.SMTP(smtp.host, smtp.port, timeout=smtp.connect_seconds)

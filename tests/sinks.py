@@ -149,6 +149,8 @@ class ScriptedSmtp(socketserver.ThreadingTCPServer):
         """What came in at once."""
         self.bodies: list[bytes] = []
         """Each message as sent, with its stuffed dots, without the final one."""
+        self.abandoned: list[bytes] = []
+        """What had come of messages whose dot never came."""
         self._script = {
             key: deque([given] if isinstance(given, str) else given)
             for key, given in (answers or {}).items()
@@ -208,19 +210,26 @@ class _Conversation(socketserver.BaseRequestHandler):
         self._heard = b"\r\n" + self._heard
         body = self._until(b"\r\n.\r\n")
         if body is None:
+            self.server.abandoned.append(self._heard[2:])
             return False
         self.server.bodies.append(body[2:] + b"\r\n" if body else b"")
         return self._say(self.server.answer("."))
 
     def _until(self, end: bytes) -> bytes | None:
         while end not in self._heard:
-            chunk = self.request.recv(65536)
+            chunk = self._chunk()
             if not chunk:
                 return None
             self.server.chunks.append(chunk)
             self._heard += chunk
         found, self._heard = self._heard.split(end, 1)
         return found
+
+    def _chunk(self) -> bytes:
+        try:
+            return bytes(self.request.recv(65536))
+        except ConnectionResetError:
+            return b""
 
     def _say(self, reply: str) -> bool:
         if reply == SILENCE:
@@ -237,7 +246,7 @@ class _Conversation(socketserver.BaseRequestHandler):
 
 
 def _verb(line: str) -> str:
-    return line.split(" ")[0]
+    return line.partition(" ")[0]
 
 
 @contextmanager
@@ -360,7 +369,7 @@ class _BrevoConversation(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its name there
         """The requests are kept in `BrevoStub.requests`."""
 
 

@@ -28,7 +28,7 @@ def get_parts(context: click.Context, at: datetime | None = None) -> Parts:
     return Parts(config, clock.fixed(at) if at else clock.now)
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """An ISO date and time; without an offset it is Prague time."""
 
     name = "iso"

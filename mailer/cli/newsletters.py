@@ -1,11 +1,10 @@
 """Commands about newsletters: what the desk can do, for scripts and for emergencies."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy.orm import Session
 
 from mailer.cli.common import (
     MOMENT,
@@ -57,7 +56,7 @@ def new(
         letter = usecases.new_letter(session, title, topics, WHO, now)
         texts = {lang: (subject or title, "", text)}
         usecases.edit(session, letter, title, topics, texts, WHO, now)
-        _print(session, letter, is_json=is_json)
+        _print(letter, is_json=is_json)
 
 
 @newsletter.command("list")
@@ -67,7 +66,7 @@ def list_(context: click.Context, is_json: bool) -> None:
     """The newest newsletters and how they stand."""
     parts = get_parts(context)
     with parts.reading() as session:
-        rows = [_describe(session, found) for found in list_newsletters(session)]
+        rows = [_describe(found) for found in list_newsletters(session)]
     if is_json:
         print_json(rows)
     else:
@@ -86,11 +85,9 @@ def show(context: click.Context, newsletter_id: int, is_json: bool) -> None:
         check = check_newsletter(
             session, found, parts.renderer, parts.config.site.base_url, parts.clock()
         )
-        described = _describe(session, found) | {
+        described = _describe(found) | {
             "readers": dict(check.readers),
-            "subjects": {
-                lang: letter.rendered.subject for lang, letter in check.letters.items()
-            },
+            "subjects": {lang: letter.rendered.subject for lang, letter in check.letters.items()},
             "blockers": list(check.blockers),
         }
     if is_json:
@@ -129,11 +126,10 @@ def send(context: click.Context, newsletter_id: int, at: datetime | None) -> Non
     with parts.sessions() as session:
         now = parts.clock()
         found = get_newsletter(session, newsletter_id)
-        check = check_newsletter(
-            session, found, parts.renderer, parts.config.site.base_url, now
-        )
+        check = check_newsletter(session, found, parts.renderer, parts.config.site.base_url, now)
         require_ready(check)
-        usecases.approve(session, found, at, WHO, now)
+        grace = timedelta(seconds=parts.config.engine.grace_seconds)
+        usecases.approve(session, found, at, WHO, now, grace=grace)
         click.echo(f"Goes to {check.audience} people at {say_moment(found.send_at)} (Prague).")
 
 
@@ -190,7 +186,7 @@ def report(context: click.Context, newsletter_id: int, is_json: bool) -> None:
     with parts.reading() as session:
         found = get_newsletter(session, newsletter_id)
         account = accounts.get_account(session, found)
-        data = _describe(session, found) | {
+        data = _describe(found) | {
             "states": {state.value: count for state, count in account.by_state.items()},
             "languages": accounts.count_by_language(session, found.id),
             "open": account.open,
@@ -218,10 +214,10 @@ def compose(context: click.Context, plan: str, at: datetime | None, is_json: boo
     parts = get_parts(context, at)
     with parts.sessions() as session:
         issue = make_next_issue(session, get_plan(session, plan), WHO, parts.clock())
-        _print(session, issue, is_json=is_json)
+        _print(issue, is_json=is_json)
 
 
-def _describe(session: Session, found: Newsletter) -> dict[str, Any]:
+def _describe(found: Newsletter) -> dict[str, Any]:
     return {
         "id": found.id,
         "title": found.title,
@@ -233,8 +229,8 @@ def _describe(session: Session, found: Newsletter) -> dict[str, Any]:
     }
 
 
-def _print(session: Session, found: Newsletter, *, is_json: bool) -> None:
-    described = _describe(session, found)
+def _print(found: Newsletter, *, is_json: bool) -> None:
+    described = _describe(found)
     if is_json:
         print_json(described)
     else:

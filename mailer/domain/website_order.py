@@ -29,9 +29,10 @@ def describe_order(rows: Sequence[ReadMilestone]) -> tuple[str, ...]:
     breaks = sorted(_breaks(rows))
     if not breaks:
         return ()
-    shown = ", ".join(map(str, breaks[:_SHOWN])) + (", …" if len(breaks) > _SHOWN else "")
+    shown = "rows " if len(breaks) > 1 else "row "
+    shown += ", ".join(map(str, breaks[:_SHOWN])) + (", …" if len(breaks) > _SHOWN else "")
     way = "newest first" if _is_newest_first(rows) else "oldest first"
-    return (f"The timeline runs {way}, but not at row {shown}: a place in it proves no date.",)
+    return (f"The timeline runs {way}, but not at {shown}: a place in it proves no date.",)
 
 
 def check_order(rows: Sequence[ReadMilestone]) -> Iterator[Doubt]:

@@ -168,8 +168,10 @@ def _check_elsewhere(rows: Sequence[ReadMilestone], prose: Sequence[str]) -> Ite
 
 
 def _compare(row: ReadMilestone, sentence: _DatedSentence) -> Doubt:
+    if row.when.starts_on is None:
+        return Doubt(row.position, f"A date for it may be in the text: {sentence.written}.")
     text = f"Another date for the same thing is in the text: {sentence.written}."
-    if row.when.starts_on is None or row.when.contains(sentence.when):
+    if row.when.contains(sentence.when):
         return Doubt(row.position, text)
     return Doubt(row.position, f"{text} It does not fit.", is_doubtful=True)
 

@@ -122,14 +122,13 @@ def _common(card: Card, setting: Setting) -> Facts:
 
 
 def _event(card: EventCard, setting: Setting) -> Facts:
-    is_off = card.status in _OFF or card.role is Role.CANCELLED
+    is_off = _is_off(card)
     is_line = card.role in (Role.REMINDER, Role.SAVE_THE_DATE) and not is_off
     return _common(card, setting) | {
         "shape": "line" if is_line else "event",
         "badge": _badge(card, setting.words),
-        "is_off": is_off,
         "url": setting.page(f"events/{card.slug}"),
-        "rows": [_row(card, sitting, setting) for sitting in card.sittings],
+        "rows": [_row(card, sitting, setting) for sitting in card.sittings or _undated(card)],
         "summary": said(card.summary, setting.lang, beside=card.title),
         "notes": [] if is_off else _notes(card, setting.words),
         "button": None if is_off else _button(card, setting.words),
@@ -137,25 +136,35 @@ def _event(card: EventCard, setting: Setting) -> Facts:
     }
 
 
+def _is_off(card: EventCard) -> bool:
+    return card.status in _OFF or card.role is Role.CANCELLED
+
+
 def _badge(card: EventCard, words: Words) -> str:
     word = vocabulary.STATUSES.get(card.status) or vocabulary.ROLES.get(card.role)
     return words.say(word) if word else ""
 
 
+def _undated(card: EventCard) -> tuple[Sitting, ...]:
+    """What stands in for the sittings of an event that has none: that its date is not known."""
+    return (Sitting(When.unknown(), None, (), card.status),)
+
+
 def _row(card: EventCard, sitting: Sitting, setting: Setting) -> Facts:
     lang, status = setting.lang, vocabulary.STATUSES.get(sitting.status)
     is_apart = sitting.status is not card.status
+    is_off = _is_off(card) or sitting.status in _OFF
     venue, address = _place(sitting.place, lang)
     return {
         "leaf": _leaf(sitting.when, lang),
         "time": time_words(sitting.when, lang, tz=setting.tz),
         "date": in_words(sitting.when, lang, tz=setting.tz, now=setting.now),
         "badge": setting.words.say(status) if status and is_apart else "",
-        "is_off": sitting.status in _OFF,
+        "is_off": is_off,
         "venue": venue,
         "address": address,
         "place": ", ".join(part for part in (venue["text"] if venue else "", address) if part),
-        "spoken": vocabulary.spoken_lines(sitting.spoken, lang),
+        "spoken": [] if is_off else vocabulary.spoken_lines(sitting.spoken, lang),
     }
 
 

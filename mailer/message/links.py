@@ -37,12 +37,14 @@ class Purpose(StrEnum):
     CONFIRM = "confirm"
     ADDRESS_CHANGE = "address_change"
     DESK_INVITE = "desk_invite"
+    DATA = "data"
 
 
 LIFETIMES: Mapping[Purpose, timedelta] = {
     Purpose.CONFIRM: timedelta(days=7),
     Purpose.ADDRESS_CHANGE: timedelta(days=7),
     Purpose.DESK_INVITE: timedelta(hours=48),
+    Purpose.DATA: timedelta(days=1),
 }
 
 

@@ -54,8 +54,8 @@ def wire_size(html: str) -> int:
     The transfer encoding is the smaller of the two possible; some programs count it, some do not.
     """
     body = html.encode("utf-8", "replace")
-    encoded = min(len(quopri.encodestring(body)), len(base64.encodebytes(body)))
-    return max(len(body), encoded)
+    encoded = (quopri.encodestring(body), base64.encodebytes(body))
+    return max(len(body), min(len(form) + form.count(b"\n") for form in encoded))
 
 
 def _subject(subject: str) -> Iterator[Finding]:

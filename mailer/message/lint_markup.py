@@ -43,12 +43,7 @@ _VAGUE = frozenset(
         *("هنا", "اضغط هنا", "رابط", "المزيد"),
     )
 )
-_TABLE_ATTRS = {
-    "role": "presentation",
-    "border": "0",
-    "cellpadding": "0",
-    "cellspacing": "0",
-}
+_TABLE_ATTRS = ('role="presentation"', 'border="0"', 'cellpadding="0"', 'cellspacing="0"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +75,9 @@ def language_and_direction(page: Page) -> Iterator[Finding]:
             if element.attrs.get(name) != wanted:
                 yield block(name, f"<{element.tag}> {element.attrs.get(name, '')}")
     for element in wrapper:
-        if element.attrs.get("aria-label", "") != page.subject:
-            yield block("wrapper", element.attrs.get("aria-label", ""))
+        label = " ".join(element.attrs.get("aria-label", "").split())
+        if label != " ".join(page.subject.split()):
+            yield block("wrapper", label)
         if element.attrs.get("aria-roledescription") != "email":
             yield block("wrapper", "aria-roledescription")
     if [title.text() for title in page.root.find_all("title")] != [" ".join(page.subject.split())]:
@@ -97,11 +93,12 @@ def charset(page: Page) -> Iterator[Finding]:
 
 
 def tables(page: Page) -> Iterator[Finding]:
-    """Layout tables say that they are layout; padding stands on cells, Outlook drops it on div."""
-    for table in page.root.find_all("table"):
-        for name, wanted in _TABLE_ATTRS.items():
-            if table.attrs.get(name) != wanted:
-                yield block("table", f"{name}={table.attrs.get(name, '')}")
+    """Layout tables say that they are layout, in Outlook's comments too; padding stands on cells,
+    for Outlook drops it on div."""
+    for table in re.findall(r"<table[^>]*>", page.html):
+        for attribute in _TABLE_ATTRS:
+            if attribute not in table:
+                yield block("table", f"{attribute} {table}")
     for div in page.root.find_all("div"):
         if any(name.startswith("padding") and value != "0" for name, value in div.style.items()):
             yield block("div-padding", div.attrs.get("style", ""))

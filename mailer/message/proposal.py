@@ -54,7 +54,8 @@ def shorten(text: str, length: int) -> str:
     if _SHORTEST <= len(head) <= length:
         return head
     cut = text[: length - 1]
-    at_word = cut.rsplit(" ", 1)[0] if " " in cut[length // 3 :] else cut
+    splits_a_word = text[length - 1].isalnum() and " " in cut[length // 3 :]
+    at_word = cut.rpartition(" ")[0] if splits_a_word else cut
     return at_word.rstrip(" ,.;:–—-") + "…"
 
 
@@ -85,7 +86,7 @@ def _pair(first: str, second: str, words: Words) -> str:
 def _more(titles: str, number: int, words: Words) -> str:
     if not number:
         return titles
-    return words.count(
+    return words.plural(
         "%(titles)s + %(num)d more", "%(titles)s + %(num)d more", number, titles=titles
     )
 
@@ -97,10 +98,10 @@ def _counts(cards: Sequence[Card], words: Words) -> list[str]:
     deadlines = sum(isinstance(card, DeadlineCard) for card in rest)
     updates = sum(isinstance(card, UpdateCard) for card in rest)
     said = (
-        words.count("%(num)d change", "%(num)d changes", changes) if changes else "",
-        words.count("%(num)d event", "%(num)d events", events) if events else "",
-        words.count("%(num)d deadline", "%(num)d deadlines", deadlines) if deadlines else "",
-        words.count("%(num)d update", "%(num)d updates", updates) if updates else "",
+        words.plural("%(num)d change", "%(num)d changes", changes) if changes else "",
+        words.plural("%(num)d event", "%(num)d events", events) if events else "",
+        words.plural("%(num)d deadline", "%(num)d deadlines", deadlines) if deadlines else "",
+        words.plural("%(num)d update", "%(num)d updates", updates) if updates else "",
     )
     return [part for part in said if part]
 

@@ -30,7 +30,7 @@ from mailer.message.values import Frame, Rendered
 from mailer.places import get_folder
 
 TRANSACTIONAL = frozenset(
-    {"confirm", "already", "preferences", "address_change", "draft_ready", "account"}
+    {"confirm", "already", "preferences", "data", "address_change", "draft_ready", "account"}
 )
 KINDS = TRANSACTIONAL | {"digest", "letter"}
 PARTS = ("subject.txt", "preheader.txt", "body.html", "body.txt")
@@ -92,8 +92,11 @@ class Renderer:
     def transactional(
         self, kind: str, language: str, frame: Frame, *, tz: str = "Europe/Prague", **values: Any
     ) -> Rendered:
-        """A letter that someone's own step set off. Each kind names its values in docs/emails.md;
-        a missing one raises UndefinedError. Aware moments are written on the clock of `tz`."""
+        """A letter that someone's own step set off; it has no web copy.
+
+        Each kind has its values in docs/emails.md; a missing one raises UndefinedError. Aware
+        moments are written by the clock of `tz`.
+        """
         if kind not in TRANSACTIONAL:
             raise ValueError(f"There is no letter of the kind “{kind}”.")
         lang = interface_for(language)
@@ -101,7 +104,7 @@ class Renderer:
             name: moment_words(value, tz, lang) if isinstance(value, datetime) else value
             for name, value in values.items()
         }
-        return self._render(kind, replace(frame, language=lang), said)
+        return self._render(kind, replace(frame, language=lang, view_url="", versions={}), said)
 
     def _render(self, kind: str, frame: Frame, values: Mapping[str, Any]) -> Rendered:
         context = clean_values({**_surroundings(frame), **values})
@@ -117,7 +120,7 @@ class Renderer:
 
     def _inline(self, html: str, context: Mapping[str, Any]) -> str:
         """The style sheet put into every tag: many mail programs drop it from the head."""
-        css = self._write("_partials/inline.css", context)
+        css = self._write("partials/inline.css", context)
         inliner = CSSInliner(
             inline_style_tags=False,
             keep_style_tags=True,
@@ -139,9 +142,10 @@ def _surroundings(frame: Frame) -> dict[str, Any]:
         "chrome": {"lang": chrome.code, "dir": chrome.dir},
         "sender": sender | {"website": website if is_safe_link(website) else ""},
         "base_url": frame.base_url,
-        "view_url": frame.view_url,
+        "view_url": "" if frame.is_public else frame.view_url,
         "versions": language_links(frame.versions, frame.language),
         "is_test": frame.is_test,
+        "is_public": frame.is_public,
         "unsubscribe_token": UNSUBSCRIBE,
         "preferences_token": PREFERENCES,
     }
@@ -165,4 +169,4 @@ def _say(context: Context, message: str, /, **values: Any) -> str:
 @pass_context
 def _count(context: Context, one: str, many: str, number: int, /, **values: Any) -> str:
     """`ngettext(one, many, number)` in a template; `%(num)d` is the number."""
-    return Words(context["chrome"]["lang"]).count(one, many, number, **values)
+    return Words(context["chrome"]["lang"]).plural(one, many, number, **values)

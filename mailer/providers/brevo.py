@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from time import monotonic
 from typing import Any
 
@@ -20,7 +21,7 @@ from urllib3.exceptions import NewConnectionError
 from mailer import clock
 from mailer.config import Brevo
 from mailer.providers.base import Fate, Gate, Mail, Outcome, ProviderDown
-from mailer.providers.brevo_letter import Letter, Unusable, body_of, read_letter, requests_of
+from mailer.providers.brevo_letter import Letter, UnusableError, body_of, read_letter, requests_of
 from mailer.providers.words import tidy
 
 IDLE_SECONDS = 20
@@ -35,11 +36,11 @@ _ABOUT_THE_ACCOUNT = frozenset(
 _ABOUT_A_MAIL = frozenset({400, 413, 422})
 
 
-class _NotReached(Exception):
+class _NotReachedError(Exception):
     """Nothing was sent: the connection could not be made."""
 
 
-class _AnswerLost(Exception):
+class _AnswerLostError(Exception):
     """The request may have arrived; there was no answer, or none that can be read."""
 
 
@@ -94,7 +95,7 @@ class BrevoSender:
         for mail in batch:
             try:
                 letters.append(read_letter(mail))
-            except Unusable as fault:
+            except UnusableError as fault:
                 yield Outcome(mail.key, Fate.REFUSED, "request", 0, tidy(str(fault)))
         for group in requests_of(letters, self.batch_size):
             yield from self._send_group(group, gate)
@@ -120,29 +121,29 @@ class BrevoSender:
             raise ProviderDown("brevo.api_key is missing. Brevo makes one under SMTP & API.")
         try:
             answer = self._ask("GET", "/v3/account")
-        except (_NotReached, _AnswerLost) as fault:
+        except (_NotReachedError, _AnswerLostError) as fault:
             raise ProviderDown(f"Brevo cannot be reached: {fault}") from fault
-        if answer.status != 200:
+        if answer.status != HTTPStatus.OK:
             raise self._down(answer)
         self._is_proven = True
 
     def _hand_over(self, letters: list[Letter]) -> Iterator[Outcome]:
         try:
             answer = self._ask("POST", "/v3/smtp/email", body_of(letters))
-        except _NotReached as fault:
+        except _NotReachedError as fault:
             self._is_proven = False
             yield from _alike(letters, Fate.RETRY, 0, str(fault))
             raise ProviderDown(f"Brevo cannot be reached: {fault}") from fault
-        except _AnswerLost as fault:
+        except _AnswerLostError as fault:
             self._is_proven = False
             yield from _alike(letters, Fate.UNKNOWN, 0, str(fault))
             return
         yield from self._judge(answer, letters)
 
     def _judge(self, answer: _Answer, letters: list[Letter]) -> Iterator[Outcome]:
-        if 200 <= answer.status < 300:
+        if answer.status in range(200, 300):
             yield from _accepted(answer, letters)
-        elif answer.status >= 500:
+        elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             # Some were sent all the same. Prove the service again before the next request.
             self._is_proven = False
             yield from _alike(letters, Fate.UNKNOWN, answer.status, answer.words)
@@ -183,7 +184,7 @@ class BrevoSender:
             )
         except requests.RequestException as error:
             words = tidy(f"{type(error).__name__}: {error}")
-            raise (_NotReached if _was_unsent(error) else _AnswerLost)(words) from error
+            raise (_NotReachedError if _was_unsent(error) else _AnswerLostError)(words) from error
         finally:
             self._last_used = monotonic()
         return _Answer(response.status_code, response.headers, _fields(response.content))

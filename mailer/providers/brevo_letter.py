@@ -37,7 +37,7 @@ _KEPT_HEADERS = frozenset(
 _TEMPLATE_MARK = re.compile(r"\{(?=[{%#])")
 
 
-class Unusable(ValueError):
+class UnusableError(ValueError):
     """The mail lacks what Brevo insists on; the text says what."""
 
 
@@ -52,16 +52,16 @@ class Letter:
 
 
 def read_letter(mail: Mail) -> Letter:
-    """Take a finished message apart. Raises Unusable."""
+    """Take a finished message apart. Raises UnusableError."""
     message = BytesParser(EmailMessage, policy=SMTP).parsebytes(mail.content)
     try:
         sender = _addresses(message, "From")
         version = _version(mail, message)
         attachments = tuple(_attachment(part) for part in message.iter_attachments())
     except (MessageError, LookupError, UnicodeError) as error:
-        raise Unusable(f"The message cannot be read ({error}).") from error
+        raise UnusableError(f"The message cannot be read ({error}).") from error
     if not sender:
-        raise Unusable("The message has no From address.")
+        raise UnusableError("The message has no From address.")
     return Letter(mail, sender[0], version, attachments)
 
 
@@ -160,7 +160,7 @@ def _bare(name: str, value: str) -> str:
 def _attachment(part: EmailMessage) -> dict[str, str]:
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
-        raise Unusable("The message has an attachment that is not a file.")
+        raise UnusableError("The message has an attachment that is not a file.")
     name = part.get_filename() or "attachment.txt"
     return {"name": name, "content": base64.b64encode(content).decode()}
 

@@ -27,5 +27,5 @@ _BUILDERS: Mapping[str, Callable[[Config], Sender]] = {
     "smtp": lambda config: SmtpSender(config.smtp),
     "brevo": lambda config: BrevoSender(config.brevo),
     "inbox": _inbox_sender,
-    "memory": lambda config: MemorySender(),
+    "memory": lambda _: MemorySender(),
 }

@@ -11,17 +11,17 @@ from mailer.config import Smtp
 from mailer.providers.base import Fate, Gate, Mail, Outcome, ProviderDown
 from mailer.providers.smtp_envelope import commands, fault_of, final_dot, limit_of, stuffed
 from mailer.providers.smtp_opening import open_session
-from mailer.providers.smtp_session import LineLost, Reply, Session
+from mailer.providers.smtp_session import LEAVING, SEND_BODY, LineLostError, Reply, Session
 
 DOT_SECONDS = 600
 """RFC 5321 4.5.3.2.6: giving up earlier on the answer to the dot makes duplicates."""
 
 # Too busy, throttled (as Amazon SES says it), and not signed in (RFC 4954): true for every mail,
 # so it must not be held against this one.
-_ABOUT_THE_SERVER = frozenset({421, 454, 530, 534, 535, 538})
+_ABOUT_THE_SERVER = frozenset({LEAVING, 454, 530, 534, 535, 538})
 
 
-class _TurnedAway(Exception):
+class _TurnedAwayError(Exception):
     """The server wants no mail at all now. The connection is closed."""
 
     def __init__(self, reply: Reply) -> None:
@@ -59,14 +59,14 @@ class SmtpSender:
             return fault
         try:
             return self._attempt(mail, gate)
-        except LineLost:
+        except LineLostError:
             # Nothing passed the gate. Servers do drop connections that idled or were used enough.
             return self._last_attempt(mail, gate)
 
     def _last_attempt(self, mail: Mail, gate: Gate) -> Outcome:
         try:
             return self._attempt(mail, gate)
-        except LineLost as lost:
+        except LineLostError as lost:
             raise ProviderDown(f"The mail server fails at every mail: {lost}.") from lost
 
     def _attempt(self, mail: Mail, gate: Gate) -> Outcome:
@@ -74,10 +74,10 @@ class SmtpSender:
         was_used = session.used > 0
         try:
             return self._hand_over(session, mail, gate)
-        except _TurnedAway as away:
+        except _TurnedAwayError as away:
             if was_used:
                 # "Enough mails on this connection" comes as 421, too; a new one may be welcome.
-                raise LineLost(str(away)) from away
+                raise LineLostError(str(away)) from away
             raise ProviderDown(f"The mail server answered {away}", away.reply.code) from away
 
     def _ready_session(self) -> Session:
@@ -110,10 +110,10 @@ class SmtpSender:
         try:
             session.write(final_dot(mail.content))
             reply = session.reply(self._dot_seconds)
-        except LineLost as lost:
+        except LineLostError as lost:
             return Outcome(mail.key, Fate.UNKNOWN, "dot", 0, f"After the final dot: {lost}.")
         fate = _fate(reply)
-        if fate is Fate.UNKNOWN or reply.code == 421:
+        if fate is Fate.UNKNOWN or reply.code == LEAVING:
             session.close()
         return Outcome(mail.key, fate, "dot", reply.code, reply.text)
 
@@ -133,7 +133,7 @@ def _envelope(session: Session, mail: Mail) -> Outcome | None:
             session.write(line)
         try:
             reply = session.reply()
-        except LineLost:
+        except LineLostError:
             if refusal:
                 return refusal
             raise
@@ -148,14 +148,15 @@ def _envelope(session: Session, mail: Mail) -> Outcome | None:
 def _leave_envelope(session: Session, last: Reply) -> None:
     # DATA may be granted although its only recipient was refused. RFC 2920 would then send a
     # lone dot, which a careless server takes for an empty mail: hang up instead.
-    if last.code == 354 or last.code in _ABOUT_THE_SERVER:
+    if last.code == SEND_BODY or last.code in _ABOUT_THE_SERVER:
         session.close()
     else:
         session.reset()
 
 
 def _refusal(session: Session, mail: Mail, phase: str, reply: Reply) -> Outcome | None:
-    if reply.code == 354 if phase == "data" else reply.is_yes:
+    is_fine = reply.code == SEND_BODY if phase == "data" else reply.is_yes
+    if is_fine:
         return None
     _blame_the_server(session, reply)
     return Outcome(mail.key, _fate(reply), phase, reply.code, reply.text)
@@ -173,14 +174,14 @@ def _blame_the_server(session: Session, reply: Reply) -> None:
     """Raise for an answer that says nothing about the mail at hand."""
     if reply.code in _ABOUT_THE_SERVER:
         session.close()
-        raise _TurnedAway(reply)
-    if reply.code < 400:
+        raise _TurnedAwayError(reply)
+    if not (reply.is_not_now or reply.is_never):
         raise session.lost(f"{reply.code} came where it makes no sense")
 
 
 def _fate(reply: Reply) -> Fate:
     if reply.is_yes:
         return Fate.ACCEPTED
-    if reply.code < 400:
-        return Fate.UNKNOWN
-    return Fate.RETRY if reply.code < 500 else Fate.REFUSED
+    if reply.is_not_now:
+        return Fate.RETRY
+    return Fate.REFUSED if reply.is_never else Fate.UNKNOWN

@@ -11,7 +11,14 @@ from contextlib import ExitStack
 
 from mailer.config import Smtp
 from mailer.providers.base import ProviderDown
-from mailer.providers.smtp_session import LineLost, Reply, Session
+from mailer.providers.smtp_session import (
+    READY,
+    SAY_ON,
+    SIGNED_IN,
+    LineLostError,
+    Reply,
+    Session,
+)
 from mailer.providers.words import reason_of
 
 
@@ -25,7 +32,7 @@ def open_session(config: Smtp) -> Session:
         undo.callback(session.close)
         try:
             _introduce(session, config)
-        except LineLost as lost:
+        except LineLostError as lost:
             words = f"{_place(config)} broke off while the connection was set up: {lost}."
             raise ProviderDown(words) from lost
         undo.pop_all()
@@ -36,7 +43,7 @@ def _introduce(session: Session, config: Smtp) -> None:
     if config.security == "tls":
         _encrypt(session, config)
     greeting = session.reply()
-    if greeting.code != 220:
+    if greeting.code != READY:
         raise _turned_away(config, "greeted with", greeting)
     _greet(session, config)
     if config.security == "starttls":
@@ -69,7 +76,7 @@ def _ask_for_tls(session: Session, config: Smtp) -> None:
             '"tls" (most often with port 465), or to "none" if the server is on this machine.'
         )
     reply = session.say("STARTTLS")
-    if reply.code != 220:
+    if reply.code != READY:
         raise _turned_away(config, "answered STARTTLS with", reply)
     _encrypt(session, config)
 
@@ -102,14 +109,14 @@ def _sign_in(session: Session, config: Smtp) -> None:
             f"{_place(config)} offers no sign-in with a password (AUTH PLAIN or LOGIN). "
             "Check smtp.port and smtp.security, or empty smtp.username."
         )
-    if reply.code != 235:
+    if reply.code != SIGNED_IN:
         raise _turned_away(config, "refused smtp.username and smtp.password with", reply)
 
 
 def _log_in(session: Session, user: str, password: str) -> Reply:
     reply = session.say("AUTH LOGIN")
     for word in (user, password):
-        if reply.code != 334:
+        if reply.code != SAY_ON:
             return reply
         reply = session.say(_base64(word))
     return reply

@@ -16,10 +16,16 @@ QUIT_SECONDS = 5
 LONGEST_LINE = 8192  # RFC 5321 asks for 512; a server that sends more than this is not one
 MOST_LINES = 100
 
+READY = 220
+SIGNED_IN = 235
+SAY_ON = 334
+SEND_BODY = 354
+LEAVING = 421
+
 _REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?")
 
 
-class LineLost(Exception):
+class LineLostError(Exception):
     """The connection broke, stayed silent too long, or stopped speaking SMTP. It is closed."""
 
 
@@ -30,7 +36,15 @@ class Reply:
 
     @property
     def is_yes(self) -> bool:
-        return 200 <= self.code < 300
+        return self.code in range(200, 300)
+
+    @property
+    def is_not_now(self) -> bool:
+        return self.code in range(400, 500)
+
+    @property
+    def is_never(self) -> bool:
+        return self.code in range(500, 600)
 
     @property
     def text(self) -> str:
@@ -109,7 +123,7 @@ class Session:
         try:
             if not self.say("RSET").is_yes:
                 self.close()
-        except LineLost:
+        except LineLostError:
             return
 
     def quit(self) -> None:
@@ -119,7 +133,7 @@ class Session:
         try:
             self.write(b"QUIT\r\n", QUIT_SECONDS)
             self.reply(QUIT_SECONDS)
-        except LineLost:
+        except LineLostError:
             return
         self.close()
 
@@ -128,10 +142,10 @@ class Session:
         self.is_open = False
         self._sock.close()
 
-    def lost(self, words: str) -> LineLost:
+    def lost(self, words: str) -> LineLostError:
         """Close, and give the error to raise."""
         self.close()
-        return LineLost(words)
+        return LineLostError(words)
 
     def _line(self, deadline: float) -> bytes:
         while (end := self._heard.find(b"\n")) < 0:

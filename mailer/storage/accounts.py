@@ -1,6 +1,6 @@
 """How a newsletter stands: its sums, and the list behind each number. Changes nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, func, or_, select
@@ -10,22 +10,34 @@ from mailer.domain.delivery import OPEN_STATES, Account, DeliveryState
 from mailer.domain.newsletter import NewsletterState
 from mailer.storage.deliveries import Attempt, Delivery
 from mailer.storage.newsletters import Newsletter
+from mailer.storage.subscribers import Subscriber
 
 _S = DeliveryState
 
 
 def get_account(session: Session, newsletter: Newsletter) -> Account:
     """How the newsletter stands, every delivery counted in exactly one state."""
+    return get_accounts(session, [newsletter])[newsletter.id]
+
+
+def get_accounts(session: Session, newsletters: Iterable[Newsletter]) -> dict[int, Account]:
+    """How each of them stands, in one query however many they are."""
+    found = {
+        newsletter.id: Account(audience=newsletter.audience_count or 0, by_state={})
+        for newsletter in newsletters
+    }
     rows = session.execute(
-        select(Delivery.state, func.count(), func.count(Delivery.next_at))
-        .where(Delivery.newsletter_id == newsletter.id)
-        .group_by(Delivery.state)
-    ).all()
-    return Account(
-        audience=newsletter.audience_count or 0,
-        by_state={state: number for state, number, _ in rows},
-        waiting_unknown=next((waits for state, _, waits in rows if state == _S.UNKNOWN), 0),
+        select(Delivery.newsletter_id, Delivery.state, func.count(), func.count(Delivery.next_at))
+        .where(Delivery.newsletter_id.in_(found))
+        .group_by(Delivery.newsletter_id, Delivery.state)
     )
+    for newsletter_id, state, number, waits in rows:
+        if newsletter_id:
+            account = found[newsletter_id]
+            unknown = waits if state == _S.UNKNOWN else account.waiting_unknown
+            by_state = {**account.by_state, state: number}
+            found[newsletter_id] = Account(account.audience, by_state, unknown)
+    return found
 
 
 def has_open(session: Session, newsletter_id: int) -> bool:
@@ -49,19 +61,69 @@ def count_by_language(session: Session, newsletter_id: int) -> dict[str, int]:
     return dict(rows.tuples().all())
 
 
+def list_accounts_by_language(session: Session, newsletter_id: int) -> dict[str, Account]:
+    """How the readers of each language stand, the largest audience first."""
+    rows = session.execute(
+        select(Delivery.language, Delivery.state, func.count())
+        .where(Delivery.newsletter_id == newsletter_id, Delivery.state != _S.SKIPPED)
+        .group_by(Delivery.language, Delivery.state)
+    )
+    states: dict[str, dict[DeliveryState, int]] = {}
+    for language, state, number in rows:
+        states.setdefault(language, {})[state] = number
+    found = {
+        language: Account(sum(by_state.values()), by_state) for language, by_state in states.items()
+    }
+    return dict(sorted(found.items(), key=lambda item: (-item[1].audience, item[0])))
+
+
+def count_settled(session: Session, newsletter_id: int, since: datetime) -> int:
+    """How many of its mails were done with since that moment: the pace of the sending."""
+    query = select(func.count()).where(
+        Delivery.newsletter_id == newsletter_id,
+        Delivery.state.not_in((*OPEN_STATES, _S.SKIPPED)),
+        Delivery.changed_at >= since,
+    )
+    return session.scalar(query) or 0
+
+
+def find_next_try(session: Session, newsletter_id: int) -> datetime | None:
+    """When the first of the mails that were put off is tried again."""
+    query = select(func.min(Delivery.next_at)).where(
+        Delivery.newsletter_id == newsletter_id, Delivery.state.in_((_S.DEFERRED, _S.UNKNOWN))
+    )
+    return session.scalar(query)
+
+
+def count_left(session: Session, newsletter_id: int, since: datetime, until: datetime) -> int:
+    """How many of its readers unsubscribed between the two moments."""
+    query = (
+        select(func.count())
+        .select_from(Delivery)
+        .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .where(
+            Delivery.newsletter_id == newsletter_id,
+            Delivery.state != _S.SKIPPED,
+            Subscriber.left_at >= since,
+            Subscriber.left_at <= until,
+        )
+    )
+    return session.scalar(query) or 0
+
+
 def list_deliveries(
     session: Session,
     newsletter_id: int,
     *,
-    state: DeliveryState | None = None,
+    states: Collection[DeliveryState] = (),
     language: str = "",
     after: int = 0,
     limit: int = 100,
 ) -> Sequence[Delivery]:
     """The list behind a number of the report, by id after `after`."""
     query = select(Delivery).where(Delivery.newsletter_id == newsletter_id, Delivery.id > after)
-    if state:
-        query = query.where(Delivery.state == state)
+    if states:
+        query = query.where(Delivery.state.in_(states))
     if language:
         query = query.where(Delivery.language == language)
     return session.scalars(query.order_by(Delivery.id).limit(limit)).all()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +11,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import Cadence, SubscriberState
+from mailer.domain.content import ItemKey
 from mailer.domain.delivery import DeliveryState
+from mailer.domain.digest import Role
+from mailer.domain.newsletter import NewsletterState
 from mailer.storage.deliveries import Delivery
-from mailer.storage.newsletters import Newsletter
+from mailer.storage.newsletters import Cohort, CohortItem, Newsletter
 from mailer.storage.subscribers import Subscriber, is_mailable
 from mailer.storage.suppressions import Suppression
 
@@ -60,14 +63,51 @@ def iterate_members(
 
 def count_audience(session: Session, newsletter: Newsletter, now: datetime) -> dict[str, int]:
     """How many would get it, by language, largest first."""
+    return _count_by_language(session, _is_in_audience(newsletter, now))
+
+
+def _count_by_language(session: Session, *conditions: ColumnElement[bool]) -> dict[str, int]:
     number = func.count()
     rows = session.execute(
         select(Subscriber.language, number)
-        .where(_is_in_audience(newsletter, now))
+        .where(*conditions)
         .group_by(Subscriber.language)
         .order_by(number.desc(), Subscriber.language)
     )
     return dict(rows.tuples().all())
+
+
+def count_readers(session: Session, cadence: Cadence, now: datetime) -> dict[str, int]:
+    """How many would get an issue of that cadence today, by language, largest first."""
+    return _count_by_language(session, _may_get(now), Subscriber.cadence == cadence)
+
+
+def count_sign_ups(session: Session, since: datetime) -> dict[date, int]:
+    """How many confirmed on each day (in UTC) since then; days on which nobody did are absent."""
+    day = func.date(Subscriber.confirmed_at)
+    rows = session.execute(
+        select(day, func.count()).where(Subscriber.confirmed_at >= since).group_by(day)
+    )
+    # SQLite answers with a text, PostgreSQL with a date.
+    return {date.fromisoformat(str(found)): number for found, number in rows}
+
+
+def list_told_so_far(session: Session, since: datetime) -> dict[ItemKey, frozenset[Role]]:
+    """What somebody knows who takes every topic and got every newsletter since that moment."""
+    rows = session.execute(
+        select(CohortItem.kind, CohortItem.item_id, CohortItem.role)
+        .join(Cohort, Cohort.id == CohortItem.cohort_id)
+        .join(Newsletter, Newsletter.id == Cohort.newsletter_id)
+        .where(
+            Newsletter.state.in_((NewsletterState.SENDING, NewsletterState.SENT)),
+            Newsletter.started_at >= since,
+        )
+        .distinct()
+    )
+    told: dict[ItemKey, set[Role]] = {}
+    for kind, item_id, role in rows:
+        told.setdefault(ItemKey(kind, item_id), set()).add(role)
+    return {key: frozenset(roles) for key, roles in told.items()}
 
 
 def count_left_out(session: Session, newsletter: Newsletter, now: datetime) -> LeftOut:
@@ -87,8 +127,12 @@ def count_left_out(session: Session, newsletter: Newsletter, now: datetime) -> L
 
 
 def _is_in_audience(newsletter: Newsletter, now: datetime) -> ColumnElement[bool]:
+    return and_(_may_get(now), *_wishes(newsletter))
+
+
+def _may_get(now: datetime) -> ColumnElement[bool]:
     suppressed = exists().where(Suppression.address_key == Subscriber.address_key)
-    return and_(is_mailable(now), ~suppressed, *_wishes(newsletter))
+    return and_(is_mailable(now), ~suppressed)
 
 
 def _wishes(newsletter: Newsletter) -> list[ColumnElement[bool]]:

@@ -75,7 +75,7 @@ class Delivery(Identified, Base):
     next_at: Mapped[datetime | None] = mapped_column(Moment)
     expires_at: Mapped[datetime] = mapped_column(Moment)
     template: Mapped[str] = mapped_column(String(24), default="")
-    context: Mapped[Any] = mapped_column(JSON, default=None)
+    context: Mapped[Any] = mapped_column(JSON, nullable=True)
     provider: Mapped[str] = mapped_column(String(24), default="")
     provider_message_id: Mapped[str] = mapped_column(String(200), default="")
     last_code: Mapped[int] = mapped_column(default=0)
@@ -342,6 +342,16 @@ def cancel_open(session: Session, newsletter_id: int, now: datetime) -> int:
         and_(Delivery.newsletter_id == newsletter_id, Delivery.state.in_(waiting)),
         {"state": _S.CANCELLED, "changed_at": now},
     )
+
+
+def leave_unknown(session: Session, newsletter_id: int, now: datetime) -> int:
+    """Mails of unknown fate stay what they are: the one resend that was due is called off."""
+    waiting = and_(
+        Delivery.newsletter_id == newsletter_id,
+        Delivery.state == _S.UNKNOWN,
+        Delivery.next_at.is_not(None),
+    )
+    return _move(session, waiting, {"next_at": None, "changed_at": now})
 
 
 def requeue(

@@ -1,19 +1,21 @@
 """What stands between a newsletter and its readers: blockers that stop it, warnings that do not.
 
-Shown in words on the check page before anybody can press "send"; asked again when they do.
+Shown in words on the check page before anybody can press "send"; asked again when they do, by
+`approve`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from statistics import median_high
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from mailer.domain.errors import NotReadyToSend
-from mailer.domain.newsletter import NewsletterKind, NewsletterState
+from mailer.domain.errors import Invalid, NotReadyToSend, Refused
+from mailer.domain.newsletter import GRACE, NewsletterKind, NewsletterState
 from mailer.i18n import Words
 from mailer.message.finding import Level
 from mailer.message.lint import lint
@@ -22,6 +24,7 @@ from mailer.message.vocabulary import N_
 from mailer.storage import audiences
 from mailer.storage.audiences import LeftOut
 from mailer.storage.newsletters import Newsletter, list_newsletters
+from mailer.usecases import newsletters
 from mailer.usecases.editions import (
     Edition,
     Letter,
@@ -34,7 +37,16 @@ from mailer.usecases.newsletters import fingerprint
 ENGLISH = Words("en")
 QUIET_HOURS = range(8, 20)
 UNUSUAL = 2.0
+MUCH_MORE = 1.5
+"""From this many times the usual audience on, a person types the number before it is sent."""
+
 TOO_SOON = timedelta(hours=24)
+USUAL_OF = 5
+
+WRONG_NUMBER = N_("Type the number of people it goes to, as it stands in the sentence above.")
+CHANGED_SINCE = N_(
+    "Something in this newsletter was changed after you opened this page. Look at it once more."
+)
 
 
 class Verdict(StrEnum):
@@ -45,6 +57,17 @@ class Verdict(StrEnum):
     BLOCKS = "blocks"
 
 
+class Mend(StrEnum):
+    """Where a person goes to mend what a row says."""
+
+    NOWHERE = ""
+    TEXT = "text"
+    ITEMS = "items"
+    READERS = "readers"
+    MOMENT = "moment"
+    TEST = "test"
+
+
 _VERDICTS = {Level.WARN: Verdict.WARNS, Level.BLOCK: Verdict.BLOCKS}
 
 
@@ -52,7 +75,8 @@ _VERDICTS = {Level.WARN: Verdict.WARNS, Level.BLOCK: Verdict.BLOCKS}
 class Row:
     """One line of the check page.
 
-    `message` is one of the catalogue's, `values` its facts, `detail` a fact in no language.
+    `message` is one of the catalogue's, `values` its facts, `detail` a fact in no language,
+    `lang` the version it is about and `mend` where to go.
     """
 
     verdict: Verdict
@@ -60,6 +84,7 @@ class Row:
     lang: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     detail: str = ""
+    mend: Mend = Mend.NOWHERE
 
     def sentence(self, words: Words) -> str:
         """The line in the coordinator's language."""
@@ -68,22 +93,68 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Everything the check page says. `readers` is the audience by language."""
+    """Everything the check page says. `readers` is the audience by language, `usual` how many
+    got the last newsletters (0 before the first), `seen` the version that was looked at."""
 
     readers: Mapping[str, int]
     left_out: LeftOut
     fallbacks: Mapping[str, int]
     letters: Mapping[str, Letter]
     rows: Sequence[Row]
+    usual: int
+    seen: str
 
     @property
     def audience(self) -> int:
         return sum(self.readers.values())
 
     @property
+    def needs_number(self) -> bool:
+        """Whether so many more than usual would get it that a slip is likely."""
+        return 0 < self.usual * MUCH_MORE < self.audience
+
+    @property
     def blockers(self) -> tuple[str, ...]:
         said = [row.sentence(ENGLISH) for row in self.rows if row.verdict == Verdict.BLOCKS]
         return tuple(dict.fromkeys(said))
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a person asks for on the check page. `send_at` None: as soon as the grace is over.
+
+    `seen` is `Check.seen` of what they looked at, `number` what they typed to confirm an unusual
+    audience.
+    """
+
+    send_at: datetime | None
+    seen: str
+    number: int | None = None
+
+
+def approve(
+    session: Session,
+    newsletter: Newsletter,
+    order: Order,
+    *,
+    renderer: Renderer,
+    base_url: str,
+    who: str,
+    now: datetime,
+    grace: timedelta = GRACE,
+) -> None:
+    """Check once more, then approve: what the button of the check page does.
+
+    Raises NotReadyToSend, Refused when it is no longer what the person looked at, and Invalid
+    for `number` when an unusual audience was not confirmed.
+    """
+    check = check_newsletter(session, newsletter, renderer, base_url, now)
+    require_ready(check)
+    if order.seen != check.seen:
+        raise Refused(CHANGED_SINCE)
+    if check.needs_number and order.number != check.audience:
+        raise Invalid("number", WRONG_NUMBER)
+    newsletters.approve(session, newsletter, order.send_at, who, now, grace=grace)
 
 
 def check_newsletter(
@@ -97,19 +168,29 @@ def check_newsletter(
         for lang in readers
         if (letter := write_letter(edition, typical_reader(edition, lang)))
     }
+    fallbacks = {lang: count_fallbacks(letter) for lang, letter in letters.items()}
+    seen = fingerprint(session, newsletter, now)
     rows = [
         *_check_readers(newsletter, readers, letters),
         *_check_letters(letters),
+        *_check_languages(fallbacks, readers),
         *_check_moment(session, newsletter, readers, edition, now),
-        *_check_test(session, newsletter, now),
+        *_check_test(newsletter, seen),
     ]
     return Check(
         readers=readers,
         left_out=audiences.count_left_out(session, newsletter, now),
-        fallbacks={lang: count_fallbacks(letter) for lang, letter in letters.items()},
+        fallbacks=fallbacks,
         letters=letters,
         rows=rows,
+        usual=_count_usual(session),
+        seen=seen,
     )
+
+
+def _count_usual(session: Session) -> int:
+    sent = list_newsletters(session, NewsletterState.SENT, NewsletterState.SENDING, limit=USUAL_OF)
+    return median_high([newsletter.audience_count or 0 for newsletter in sent] or [0])
 
 
 def require_ready(check: Check) -> None:
@@ -129,11 +210,12 @@ def _check_readers(
     newsletter: Newsletter, readers: Mapping[str, int], letters: Mapping[str, Letter]
 ) -> list[Row]:
     if not readers:
-        return [Row(Verdict.BLOCKS, N_("Nobody would get this newsletter: its audience is empty."))]
+        message = N_("Nobody would get this newsletter: its audience is empty.")
+        return [Row(Verdict.BLOCKS, message, mend=Mend.READERS)]
     if not letters:
-        return [
-            Row(Verdict.BLOCKS, N_("There is nothing to say: the letter is empty for everybody."))
-        ]
+        message = N_("There is nothing to say: the letter is empty for everybody.")
+        mend = Mend.TEXT if newsletter.kind == NewsletterKind.LETTER else Mend.ITEMS
+        return [Row(Verdict.BLOCKS, message, mend=mend)]
     rows = [Row(Verdict.GOOD, N_("There are readers, and there is something to tell them."))]
     for lang in readers:
         if lang not in letters:
@@ -149,20 +231,37 @@ def _check_letter_language(letter: Letter, lang: str, number: int) -> list[Row]:
     if letter.language == lang:
         return []
     message = N_("Not written in this language: %(number)d readers get it in another one.")
-    return [Row(Verdict.WARNS, message, lang, {"number": number})]
+    return [Row(Verdict.WARNS, message, lang, {"number": number}, mend=Mend.TEXT)]
 
 
 def _check_letters(letters: Mapping[str, Letter]) -> list[Row]:
     rows = []
     for lang, letter in letters.items():
         found = [
-            Row(_VERDICTS[finding.level], finding.message, lang, {}, finding.detail)
+            Row(_VERDICTS[finding.level], finding.message, lang, {}, finding.detail, Mend.TEXT)
             for finding in lint(letter.rendered, letter.language, is_bulk=True)
         ]
         size = {"size": len(letter.rendered.html.encode()) // 1024 + 1}
         good = Row(Verdict.GOOD, N_("Markup, links and size (%(size)d KB) are good."), lang, size)
         rows.extend(found or [good])
     return rows
+
+
+def _check_languages(fallbacks: Mapping[str, int], readers: Mapping[str, int]) -> list[Row]:
+    message = N_(
+        "Items that are not in this language: %(items)d. Readers who get another: %(number)d."
+    )
+    return [
+        Row(
+            Verdict.WARNS,
+            message,
+            lang,
+            {"items": items, "number": readers[lang]},
+            mend=Mend.ITEMS,
+        )
+        for lang, items in fallbacks.items()
+        if items
+    ]
 
 
 def _check_moment(
@@ -176,7 +275,7 @@ def _check_moment(
     hour = edition.run.send_at.astimezone(ZoneInfo(edition.run.tz)).hour
     if hour not in QUIET_HOURS:
         message = N_("It would leave at %(hour)d o'clock, outside 8 to 20.")
-        rows.append(Row(Verdict.WARNS, message, "", {"hour": hour}))
+        rows.append(Row(Verdict.WARNS, message, "", {"hour": hour}, mend=Mend.MOMENT))
     sent = list_newsletters(session, NewsletterState.SENT, NewsletterState.SENDING, limit=1)
     if sent:
         rows.extend(_compare(sent[0], sum(readers.values()), now))
@@ -196,9 +295,7 @@ def _compare(last: Newsletter, number: int, now: datetime) -> list[Row]:
     return rows
 
 
-def _check_test(session: Session, newsletter: Newsletter, now: datetime) -> list[Row]:
-    tested = newsletter.tested_hash and newsletter.tested_hash == fingerprint(
-        session, newsletter, now
-    )
-    good, bad = N_("This version was sent as a test."), N_("No test of this version was sent yet.")
-    return [Row(Verdict.GOOD, good) if tested else Row(Verdict.WARNS, bad)]
+def _check_test(newsletter: Newsletter, seen: str) -> list[Row]:
+    if newsletter.tested_hash and newsletter.tested_hash == seen:
+        return [Row(Verdict.GOOD, N_("This version was sent as a test."))]
+    return [Row(Verdict.WARNS, N_("No test of this version was sent yet."), mend=Mend.TEST)]

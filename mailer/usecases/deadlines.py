@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 from mailer.domain import content
 from mailer.domain.changes import deadline_changes
 from mailer.domain.content import DeadlineKind, ItemKey, ItemKind, Visibility
-from mailer.domain.errors import Invalid, Refused
+from mailer.domain.errors import Invalid
 from mailer.domain.when import When
+from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.deadlines import Deadline, as_values, get_deadline
 from mailer.storage.events import get_event
@@ -18,6 +19,7 @@ from mailer.usecases.editing import (
     Wordings,
     check_link,
     check_revision,
+    check_title,
     check_wordings,
     copy_texts,
     find_title,
@@ -71,7 +73,7 @@ def change(
     Raises Refused when somebody saved in between, Invalid for what cannot be kept.
     """
     deadline = get_deadline(session, deadline_id)
-    check_revision("deadline", revision, deadline.revision)
+    check_revision(revision, deadline.revision)
     _check(session, edit)
     if deadline.visibility is Visibility.PUBLISHED:
         _check_moment(edit.closes)
@@ -132,8 +134,7 @@ def duplicate(session: Session, deadline_id: int, *, who: str, now: datetime) ->
 def _publish(session: Session, deadline: Deadline, who: str, now: datetime) -> None:
     if deadline.visibility is Visibility.PUBLISHED:
         return
-    if not find_title(session, _key(deadline)):
-        raise Refused("This deadline has no title yet. Give it one, then publish it.")
+    check_title(session, _key(deadline))
     _check_moment(deadline.closes)
     deadline.visibility, deadline.changed_at = Visibility.PUBLISHED, now
     _log(session, deadline, who, "deadline published", now)
@@ -141,7 +142,7 @@ def _publish(session: Session, deadline: Deadline, who: str, now: datetime) -> N
 
 def _check_moment(closes: When) -> None:
     if not closes.is_exact:
-        raise Invalid("closes", "Give the day it closes before you publish, and the time if known.")
+        raise Invalid("closes", N_("Give the day it closes before you publish."))
 
 
 def _check(session: Session, edit: DeadlineEdit) -> None:

@@ -16,11 +16,17 @@ from mailer.domain.errors import Invalid, Refused
 from mailer.domain.slugs import make_slug
 from mailer.domain.spelling import tidy
 from mailer.domain.texts import Texts, TextState
+from mailer.message.vocabulary import N_
 from mailer.storage.texts import load_texts, save_text
 
 LONGEST = {"title": 150, "summary": 200, "teaser": 280, "funder_ack": 500}
 """The most characters that a text may have, by field; 20 000 for those that are not named."""
 
+TOO_LONG = N_("This is too long. Please shorten it.")
+STALE = N_(
+    "Somebody else saved this while you were writing. What you typed is still here, but it is not "
+    "saved. Look at the saved version, then save yours again if it should replace it."
+)
 LONGEST_TEXT = 20_000
 LONGEST_LINK = 500
 _ONE_LINE = frozenset({"title", "summary", "teaser"})
@@ -65,7 +71,7 @@ def one_line(name: str, text: str, most: int) -> str:
     """A short plain fact, tidied; raises Invalid for the field `name` when it is too long."""
     fact = tidy(text)
     if len(fact) > most:
-        raise Invalid(name, f"This is too long. Use at most {most} characters.")
+        raise Invalid(name, TOO_LONG)
     return fact
 
 
@@ -75,13 +81,13 @@ def check_wordings(wordings: Wordings) -> None:
     The field is named `title`, and in another language than the source `cs-title`.
     """
     if not wordings.source("title"):
-        raise Invalid("title", "Give it a title.")
+        raise Invalid("title", N_("Give it a title."))
     for lang, wording in wordings.by_lang.items():
         for name, text in wording.fields.items():
             most = LONGEST.get(name, LONGEST_TEXT)
             if len(clean(name, text)) > most:
                 where = name if lang == wordings.source_lang else f"{lang}-{name}"
-                raise Invalid(where, f"This text is too long. Use at most {most} characters.")
+                raise Invalid(where, TOO_LONG)
 
 
 def save_wordings(session: Session, key: ItemKey, wordings: Wordings, now: datetime) -> None:
@@ -139,9 +145,9 @@ def check_link(name: str, text: str) -> str:
     if not link:
         return ""
     if len(link) > LONGEST_LINK:
-        raise Invalid(name, f"This address is too long. Use at most {LONGEST_LINK} characters.")
+        raise Invalid(name, TOO_LONG)
     if not _is_link(link):
-        raise Invalid(name, "Write a whole address, such as https://example.org/register.")
+        raise Invalid(name, N_("Write a whole address, such as https://example.org/register."))
     return link
 
 
@@ -158,17 +164,19 @@ def _is_link(link: str) -> bool:
     return parts.scheme in ("http", "https") and bool(host)
 
 
-def check_revision(thing: str, seen: int, current: int) -> None:
+def check_revision(seen: int, current: int) -> None:
     """Raise Refused when somebody saved the thing after the form was opened."""
     if seen != current:
-        raise Refused(
-            f"Somebody else saved this {thing} while you were writing. What you typed is still "
-            "here, but it is not saved. Look at the saved version, then save yours again if it "
-            "should replace it."
-        )
+        raise Refused(STALE)
 
 
-def check_visible(thing: str, visibility: Visibility, wanted: str) -> None:
+def check_visible(visibility: Visibility) -> None:
     """Raise Refused when a thing that readers never saw is treated as if they had."""
     if visibility is Visibility.DRAFT:
-        raise Refused(f"This {thing} is a draft that nobody has seen, so it cannot be {wanted}.")
+        raise Refused(N_("Nobody has seen this draft yet. Change it in its form instead."))
+
+
+def check_title(session: Session, key: ItemKey) -> None:
+    """Raise Refused while a thing that is to be published has no title."""
+    if not find_title(session, key):
+        raise Refused(N_("There is no title yet. Give it one, then publish it."))

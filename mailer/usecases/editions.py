@@ -15,7 +15,15 @@ from sqlalchemy.orm import Session
 from mailer.domain.association import Association
 from mailer.domain.compose import compose
 from mailer.domain.content import ItemKey, Snapshot
-from mailer.domain.digest import Digest, Reader, Run
+from mailer.domain.digest import (
+    DeadlineCard,
+    Digest,
+    EventCard,
+    Reader,
+    Role,
+    Run,
+    UpdateCard,
+)
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.domain.recheck import recheck
 from mailer.message.render import Renderer
@@ -157,6 +165,18 @@ def typical_reader(edition: Edition, lang: str) -> Reader:
     """Someone who reads that language, takes every topic and was told nothing yet: for previews
     and for the public copy."""
     return Reader(language=lang, content_languages=(lang,), topics=edition.all_topics)
+
+
+def count_cards(digest: Digest) -> Mapping[str, int]:
+    """How much of what a digest carries; something that changed counts as a change only."""
+    changed = [card for card in digest.cards() if card.role in (Role.CHANGED, Role.CANCELLED)]
+    rest = [card for card in digest.cards() if card not in changed]
+    return {
+        "changes": len(changed),
+        "events": sum(isinstance(card, EventCard) for card in rest),
+        "deadlines": sum(isinstance(card, DeadlineCard) for card in rest),
+        "updates": sum(isinstance(card, UpdateCard) for card in rest),
+    }
 
 
 def cohort_key(edition: Edition, reader: Reader) -> str:

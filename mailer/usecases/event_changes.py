@@ -10,8 +10,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from mailer.domain.content import Attendance, Status
-from mailer.domain.errors import Invalid, WrongState
+from mailer.domain.errors import Invalid, Refused
 from mailer.domain.when import When
+from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.events import Event, get_event
 from mailer.usecases.editing import check_link, check_revision, check_visible
@@ -22,21 +23,21 @@ _OFF = (Status.CANCELLED, Status.POSTPONED)
 
 def cancel(session: Session, event_id: int, *, revision: int, who: str, now: datetime) -> None:
     """It does not take place. Its page stays and says so. Raises Refused for a draft."""
-    event = _open(session, event_id, revision, "cancelled")
+    event = _open(session, event_id, revision)
     _set_status(session, event, Status.CANCELLED, "event cancelled", who, now)
 
 
 def postpone(session: Session, event_id: int, *, revision: int, who: str, now: datetime) -> None:
     """It takes place later; the old date stays on record until `move` gives the new one."""
-    event = _open(session, event_id, revision, "postponed")
+    event = _open(session, event_id, revision)
     _set_status(session, event, Status.POSTPONED, "event postponed", who, now)
 
 
 def reinstate(session: Session, event_id: int, *, revision: int, who: str, now: datetime) -> None:
     """A cancelled or postponed event takes place after all, at the date it had."""
-    event = _open(session, event_id, revision, "put back")
+    event = _open(session, event_id, revision)
     if event.status not in _OFF:
-        raise WrongState("event", event.status.replace("_", " "), "put back")
+        raise Refused(N_("This event takes place already."))
     _set_status(session, event, Status.SCHEDULED, "event put back", who, now)
 
 
@@ -51,10 +52,10 @@ def move(
 ) -> None:
     """Give sessions (by their ids) new dates. Raises Invalid for a date that cannot be shown,
     and when no date differs from the one it had."""
-    event = _open(session, event_id, revision, "moved")
+    event = _open(session, event_id, revision)
     moved = [row for row in event.sessions if row.id in whens and row.when != whens[row.id]]
     if not moved:
-        raise Invalid("sessions-0", "This is the date it had. Give the new one.")
+        raise Invalid("sessions-0", N_("This is the date it had. Give the new one."))
     check_dates([whens.get(row.id, row.when) for row in event.sessions])
     before = value_of(session, event)
     for row in moved:
@@ -70,7 +71,7 @@ def move_online(
     session: Session, event_id: int, url: str, *, revision: int, who: str, now: datetime
 ) -> None:
     """The same time, on a screen. `url` may be empty: some send it to whoever registers."""
-    event = _open(session, event_id, revision, "moved online")
+    event = _open(session, event_id, revision)
     link = check_link("online_url", url)
     before = value_of(session, event)
     event.attendance, event.online_url = Attendance.ONLINE, link
@@ -79,10 +80,10 @@ def move_online(
     _log(session, event, who, "event moved online", now)
 
 
-def _open(session: Session, event_id: int, revision: int, wanted: str) -> Event:
+def _open(session: Session, event_id: int, revision: int) -> Event:
     event = get_event(session, event_id)
-    check_visible("event", event.visibility, wanted)
-    check_revision("event", revision, event.revision)
+    check_visible(event.visibility)
+    check_revision(revision, event.revision)
     return event
 
 

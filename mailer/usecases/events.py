@@ -4,7 +4,7 @@ Cancelling and moving are in `event_changes`. Nothing is ever deleted: readers k
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -20,8 +20,9 @@ from mailer.domain.content import (
     Status,
     Visibility,
 )
-from mailer.domain.errors import Invalid, Refused
+from mailer.domain.errors import Invalid
 from mailer.domain.when import Confidence, Precision, When
+from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.events import Event, EventSession, SpokenLanguage, as_values, get_event
 from mailer.storage.projects import get_project
@@ -29,6 +30,7 @@ from mailer.usecases.editing import (
     Wordings,
     check_link,
     check_revision,
+    check_title,
     check_wordings,
     copy_texts,
     find_title,
@@ -36,7 +38,8 @@ from mailer.usecases.editing import (
     one_line,
     save_wordings,
 )
-from mailer.usecases.venues import get_venue
+from mailer.usecases.venues import VenueEdit, get_venue
+from mailer.usecases.venues import create as add_venue
 
 MOST_SESSIONS = 50
 MOST_PEOPLE = 100_000
@@ -44,10 +47,14 @@ MOST_PEOPLE = 100_000
 
 @dataclass(frozen=True, slots=True)
 class SessionEdit:
-    """One sitting as the form has it; `id` is that of the row it was read from, if any."""
+    """One sitting as the form has it; `id` is that of the row it was read from, if any.
+
+    A `new_venue` is added to the places and taken instead of `venue_id`.
+    """
 
     when: When
     venue_id: int | None = None
+    new_venue: VenueEdit | None = None
     room: str = ""
     spoken: tuple[Spoken, ...] = ()
     status: Status = Status.SCHEDULED
@@ -78,6 +85,7 @@ def create(
 ) -> Event:
     """A new draft, published at once when asked. Raises Invalid, and Refused by `publish`."""
     _check(session, edit)
+    edit = _with_venues(session, edit, who, now)
     title = edit.wordings.source("title")
     event = Event(slug=free_slug(session, Event.slug, title, "event"), created_at=now)
     event.changed_at = now
@@ -107,10 +115,11 @@ def change(
     follows the title until the event is first published, then it stays.
     """
     event = get_event(session, event_id)
-    check_revision("event", revision, event.revision)
+    check_revision(revision, event.revision)
     _check(session, edit)
     if event.visibility is Visibility.PUBLISHED and event.status is not Status.POSTPONED:
         check_dates([one.when for one in edit.sessions])
+    edit = _with_venues(session, edit, who, now)
     before = value_of(session, event)
     _fill(event, edit)
     save_wordings(session, _key(event), edit.wordings, now)
@@ -188,8 +197,7 @@ def count_edit(
 def _publish(session: Session, event: Event, who: str, now: datetime) -> None:
     if event.visibility is Visibility.PUBLISHED:
         return
-    if not find_title(session, _key(event)):
-        raise Refused("This event has no title yet. Give it one, then publish it.")
+    check_title(session, _key(event))
     if event.status is not Status.POSTPONED:
         check_dates([row.when for row in event.sessions])
     event.visibility, event.changed_at = Visibility.PUBLISHED, now
@@ -201,17 +209,17 @@ def check_dates(whens: Sequence[When]) -> None:
     for place, when in enumerate(whens):
         field = f"sessions-{place}"
         if when.precision is Precision.UNKNOWN:
-            raise Invalid(field, "Give a date before you publish. “About when” is enough.")
+            raise Invalid(field, N_("Give a date before you publish. “About when” is enough."))
         if when.confidence is Confidence.DOUBTFUL:
-            raise Invalid(field, "This date is marked as doubtful. Check it and save it again.")
+            raise Invalid(field, N_("This date is marked as doubtful. Check it and save it again."))
 
 
 def _check(session: Session, edit: EventEdit) -> None:
     check_wordings(edit.wordings)
     if not 1 <= len(edit.sessions) <= MOST_SESSIONS:
-        raise Invalid("sessions", f"An event has 1 to {MOST_SESSIONS} sessions.")
+        raise Invalid("sessions", N_("An event has at least one session and at most 50."))
     if edit.capacity is not None and not 1 <= edit.capacity <= MOST_PEOPLE:
-        raise Invalid("capacity", "Give a number of people of 1 or more, or leave it empty.")
+        raise Invalid("capacity", N_("Give a number of people of 1 or more, or leave it empty."))
     check_link("online_url", edit.online_url)
     check_link("registration_url", edit.registration_url)
     if edit.project_id is not None:
@@ -219,6 +227,17 @@ def _check(session: Session, edit: EventEdit) -> None:
     for row in edit.sessions:
         if row.venue_id is not None:
             get_venue(session, row.venue_id)
+
+
+def _with_venues(session: Session, edit: EventEdit, who: str, now: datetime) -> EventEdit:
+    """The edit with every new place added and chosen."""
+    sessions = [
+        replace(one, venue_id=add_venue(session, one.new_venue, who=who, now=now).id)
+        if one.new_venue
+        else one
+        for one in edit.sessions
+    ]
+    return replace(edit, sessions=sessions)
 
 
 def _fill(event: Event, edit: EventEdit) -> None:
@@ -255,7 +274,7 @@ def _fill_session(row: EventSession, edit: SessionEdit, position: int) -> EventS
 
 def _copy_session(row: EventSession) -> EventSession:
     spoken = tuple(Spoken(one.lang, one.role) for one in row.spoken)
-    edit = SessionEdit(When.unknown(), row.venue_id, row.room, spoken)
+    edit = SessionEdit(When.unknown(), row.venue_id, room=row.room, spoken=spoken)
     return _fill_session(EventSession(), edit, row.position)
 
 

@@ -16,6 +16,7 @@ from mailer.domain.errors import Invalid, Refused
 from mailer.domain.spelling import tidy
 from mailer.domain.texts import TextState
 from mailer.domain.when import Confidence, Precision, When
+from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.imports import Finding, FindingState, get_finding
 from mailer.storage.projects import Milestone, Project, get_project
@@ -112,7 +113,7 @@ def _accept_project(session: Session, finding: Finding, project: Project, now: d
     if not find_title(session, key_of(project)):
         proposed = finding.reading["title"] or finding.reading["proposed_title"]
         if not proposed:
-            raise Refused("The page gives no title for this project. Write one.")
+            raise Refused(N_("The page gives no title for this project. Write one."))
         _save_title(session, finding, project.id, proposed, now)
         follow_title(session, project)
     if project.period.precision is not Precision.UNKNOWN:
@@ -123,14 +124,14 @@ def _accept(raw_date: str) -> When:
     """The date as it was read from the page, whatever was decided since."""
     when = read_dates(raw_date).when
     if when.precision is Precision.UNKNOWN:
-        raise Refused("No date was read here. Give one, or say that it stays undated.")
+        raise Refused(N_("No date was read here. Give one, or say that it stays undated."))
     return _vouched(when)
 
 
 def _read_date(value: str, now: datetime) -> When:
     reading = read_dates(value, today=now.date())
     if reading.when.precision is Precision.UNKNOWN:
-        raise Invalid("value", "Write a date such as 6 May 2024, or May 2024.")
+        raise Invalid("value", N_("Write a date such as 6 May 2024, or May 2024."))
     if reading.when.confidence is Confidence.DOUBTFUL:
         raise Invalid("value", " ".join(reading.notes))
     return _vouched(reading.when)
@@ -144,6 +145,6 @@ def _vouched(when: When) -> When:
 def _save_title(session: Session, finding: Finding, thing: int, value: str, now: datetime) -> None:
     title = tidy(value)
     if not title or len(title) > LONGEST["title"]:
-        raise Invalid("value", f"Write a title of at most {LONGEST['title']} characters.")
+        raise Invalid("value", N_("Write a title of at most 150 characters."))
     lang = choose_language(session, finding.source.language)
     save_text(session, finding.kind, thing, "title", lang, title, TextState.SOURCE, now)

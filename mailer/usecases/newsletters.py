@@ -13,15 +13,18 @@ from sqlalchemy.orm import Session
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.errors import Invalid, Refused, WrongState
 from mailer.domain.newsletter import (
+    GRACE,
     NewsletterKind,
     NewsletterState,
     check_move,
     earliest_departure,
     may_edit,
 )
+from mailer.message.vocabulary import N_
 from mailer.storage import audit, snapshots
 from mailer.storage.accounts import has_open
-from mailer.storage.deliveries import cancel_open, requeue
+from mailer.storage.audiences import count_written
+from mailer.storage.deliveries import cancel_open, leave_unknown, requeue
 from mailer.storage.languages import list_content_languages
 from mailer.storage.newsletters import (
     Newsletter,
@@ -37,6 +40,9 @@ LATE_LIMIT = timedelta(hours=72)
 LONGEST_LIFE = timedelta(days=5)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TEST_LIVES = timedelta(hours=24)
+NO_COORDINATOR = N_("Test mail goes to coordinators only. Choose one of them.")
+NOT_RETRIED = N_("Only mails that were rejected, expired or unknown can be tried again.")
+SOMEBODY_SAVED = N_("Somebody else saved this newsletter while you were writing.")
 CLOCK = "clock"
 
 
@@ -71,10 +77,19 @@ def edit(
     texts: Mapping[str, tuple[str, str, str]],
     who: str,
     now: datetime,
+    *,
+    seen: datetime | None = None,
 ) -> None:
-    """Write (subject, preheader, body) per language into a draft; a new text voids the test."""
+    """Write (subject, preheader, body) per language into a draft; a new text voids the test.
+
+    `seen` is the `changed_at` of what the person had before their eyes: Refused when somebody
+    saved in between.
+    """
+    _lock(session, newsletter)
     if not may_edit(newsletter.state):
         raise WrongState("newsletter", newsletter.state.replace("_", " "), "edited")
+    if seen is not None and seen != newsletter.changed_at:
+        raise Refused(SOMEBODY_SAVED)
     newsletter.title, newsletter.topics, newsletter.changed_at = title, topics, now
     for variant in newsletter.variants:
         if variant.lang in texts:
@@ -95,15 +110,22 @@ def _content(session: Session, now: datetime) -> str:
 
 
 def approve(
-    session: Session, newsletter: Newsletter, send_at: datetime | None, who: str, now: datetime
+    session: Session,
+    newsletter: Newsletter,
+    send_at: datetime | None,
+    who: str,
+    now: datetime,
+    *,
+    grace: timedelta = GRACE,
 ) -> None:
     """Freeze the content and schedule it: at `send_at`, at the earliest when the grace is over.
 
     Whether it is fit to be sent is for `checks` to say before.
     """
+    _lock(session, newsletter)
     check_move(newsletter.state, NewsletterState.SCHEDULED)
-    newsletter.state = NewsletterState.SCHEDULED
-    newsletter.send_at = earliest_departure(send_at, now)
+    newsletter.state, newsletter.changed_at = NewsletterState.SCHEDULED, now
+    newsletter.send_at = earliest_departure(send_at, now, grace)
     if newsletter.expires_at is None or newsletter.expires_at <= newsletter.send_at:
         newsletter.expires_at = newsletter.send_at + LONGEST_LIFE
     if newsletter.kind != NewsletterKind.LETTER:
@@ -139,6 +161,10 @@ def cancel(session: Session, newsletter: Newsletter, who: str, now: datetime) ->
     """Nobody else gets it. Returns how many mails were still waiting."""
     _move(session, newsletter, NewsletterState.CANCELLED, who, "newsletter cancelled", now)
     newsletter.finished_at = now
+    if newsletter.audience_count is None and newsletter.started_at:
+        # It was stopped while its audience was being written down: that far it goes.
+        newsletter.audience_count = count_written(session, newsletter.id)
+    leave_unknown(session, newsletter.id, now)
     return cancel_open(session, newsletter.id, now)
 
 
@@ -152,7 +178,8 @@ def retry(
     """Queue failed mails again (rejected, unknown, expired). Returns how many."""
     allowed = (DeliveryState.REJECTED, DeliveryState.UNKNOWN, DeliveryState.EXPIRED)
     if any(state not in allowed for state in states):
-        raise Refused("Only mails that were rejected, expired or unknown can be tried again.")
+        raise Refused(NOT_RETRIED)
+    _lock(session, newsletter)
     if newsletter.state not in (
         NewsletterState.SENT,
         NewsletterState.SENDING,
@@ -163,6 +190,13 @@ def retry(
     if number and newsletter.state == NewsletterState.SENT:
         newsletter.state, newsletter.finished_at = NewsletterState.SENDING, None
     _log(session, newsletter, who, "failed mails tried again", now)
+    return number
+
+
+def leave(session: Session, newsletter: Newsletter, who: str, now: datetime) -> int:
+    """Let mails of unknown fate be: nobody gets a second copy. Returns how many were waiting."""
+    number = leave_unknown(session, newsletter.id, now)
+    _log(session, newsletter, who, "unknown mails left alone", now)
     return number
 
 
@@ -203,9 +237,16 @@ def _move(
     action: str,
     now: datetime,
 ) -> None:
+    _lock(session, newsletter)
     check_move(newsletter.state, state)
     newsletter.state, newsletter.changed_at = state, now
     _log(session, newsletter, who, action, now)
+
+
+def _lock(session: Session, newsletter: Newsletter) -> None:
+    """Hold the row until the transaction ends: two people, or a person and the clock, must not
+    both act on the state they saw."""
+    session.refresh(newsletter, ["state", "changed_at", "audience_count"], with_for_update=True)
 
 
 def _log(session: Session, newsletter: Newsletter, who: str, action: str, now: datetime) -> None:
@@ -228,7 +269,7 @@ def send_test(
     for address in addresses:
         user = find_user(session, address)
         if user is None or not user.active:
-            raise Invalid("to", "Test mail goes to coordinators only. Choose one of them.")
+            raise Invalid("to", NO_COORDINATOR)
         for lang in languages:
             letters.queue(
                 session,

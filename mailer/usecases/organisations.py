@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.errors import Invalid
 from mailer.domain.spelling import tidy
 from mailer.domain.website import fold_name
+from mailer.message.vocabulary import N_
 from mailer.storage.organisations import Organisation, OrganisationAlias, find_organisation
 
 LONGEST_NAME = 200
@@ -23,7 +24,7 @@ def get_or_add(session: Session, name: str, long_name: str = "") -> Organisation
     bare, legal_form = split_legal_form(name)
     names = [one for one in (bare, tidy(name), tidy(long_name)) if one]
     if not bare or any(len(one) > LONGEST_NAME for one in names):
-        raise Invalid("organisations", f"Give a name of at most {LONGEST_NAME} characters.")
+        raise Invalid("organisations", N_("Give a name of at most 200 characters."))
     found = next(
         (known for one in names if (known := find_organisation(session, fold_name(one)))), None
     )

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from mailer.domain import schedule
-from mailer.domain.newsletter import NewsletterKind
+from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.domain.schedule import Occurrence, Timetable
 from mailer.storage import audit
 from mailer.storage.languages import list_content_languages
@@ -16,6 +16,7 @@ from mailer.usecases.notices import tell_senders
 
 LONGEST_LIFE = timedelta(days=5)
 CLOCK = "clock"
+OVER = (NewsletterState.SENT, NewsletterState.CANCELLED, NewsletterState.SKIPPED_EMPTY)
 
 
 def get_timetable(plan: Plan) -> Timetable:
@@ -47,14 +48,16 @@ def make_due_issues(session: Session, now: datetime) -> list[Newsletter]:
 def make_next_issue(session: Session, plan: Plan, who: str, now: datetime) -> Newsletter:
     """The draft of the plan's coming issue, made before the clock would make it.
 
-    If it exists already it is returned as it is.
+    If it exists already it is returned as it is; if it was even sent ahead of its time, it is
+    the turn of the one after it.
     """
     timetable = get_timetable(plan)
     send_at = schedule.next_occurrence(timetable, now)
+    while found := find_issue(session, plan.id, schedule.period_key(timetable, send_at)):
+        if found.state not in OVER:
+            return found
+        send_at = schedule.next_occurrence(timetable, send_at)
     key = schedule.period_key(timetable, send_at)
-    found = find_issue(session, plan.id, key)
-    if found:
-        return found
     occurrence = Occurrence(send_at, schedule.draft_due(timetable, send_at), key)
     return _add_issue(session, plan, occurrence, who, now)
 

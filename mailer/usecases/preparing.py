@@ -62,6 +62,8 @@ class Preparation:
     def step(self, session: Session, now: datetime, chunk: int = CHUNK) -> bool:
         """Write the next chunk; False when the audience is complete or nothing is to be done."""
         newsletter = get_newsletter(session, self._newsletter_id)
+        # Held until the chunk is written, or a cancellation in between would miss its rows.
+        session.refresh(newsletter, ["state"], with_for_update=True)
         if newsletter.state != NewsletterState.PREPARING:
             return False
         if self._edition is None:

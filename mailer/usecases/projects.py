@@ -7,9 +7,10 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from mailer.domain.content import ItemKey, ItemKind, ProjectStatus, Visibility
-from mailer.domain.errors import Invalid, Refused
+from mailer.domain.errors import Invalid
 from mailer.domain.spelling import tidy
 from mailer.domain.when import When
+from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.organisations import OrganisationLink, OrganisationRole
 from mailer.storage.projects import Project, get_project
@@ -17,6 +18,7 @@ from mailer.usecases.editing import (
     Wordings,
     check_link,
     check_revision,
+    check_title,
     check_wordings,
     find_title,
     free_slug,
@@ -90,7 +92,7 @@ def change(
     Raises Refused when somebody saved in between, Invalid for what cannot be kept.
     """
     project = get_project(session, project_id)
-    check_revision("project", revision, project.revision)
+    check_revision(revision, project.revision)
     _check(edit)
     _fill(session, project, edit, now)
     save_wordings(session, key_of(project), edit.wordings, now)
@@ -129,8 +131,7 @@ def key_of(project: Project) -> ItemKey:
 def _publish(session: Session, project: Project, who: str, now: datetime) -> None:
     if project.visibility is Visibility.PUBLISHED:
         return
-    if not find_title(session, key_of(project)):
-        raise Refused("This project has no title yet. Give it one, then publish it.")
+    check_title(session, key_of(project))
     project.visibility, project.changed_at = Visibility.PUBLISHED, now
     _log(session, project, who, "project published", now)
 
@@ -139,7 +140,7 @@ def _check(edit: ProjectEdit) -> None:
     check_wordings(edit.wordings)
     check_link("url", edit.url)
     if len(edit.partners) > MOST_PARTNERS:
-        raise Invalid("partners", f"List at most {MOST_PARTNERS} organisations.")
+        raise Invalid("partners", N_("List at most 60 organisations."))
 
 
 def _fill(session: Session, project: Project, edit: ProjectEdit, now: datetime) -> None:

@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from mailer.domain.content import ItemKey, ItemKind, UpdateKind, Visibility
-from mailer.domain.errors import Refused
 from mailer.storage import audit
 from mailer.storage.projects import get_project
 from mailer.storage.updates import Update, get_update
@@ -14,8 +13,8 @@ from mailer.usecases.editing import (
     Wordings,
     check_link,
     check_revision,
+    check_title,
     check_wordings,
-    find_title,
     free_slug,
     save_wordings,
 )
@@ -64,7 +63,7 @@ def change(
     """Save the form that was opened at `revision`. A draft without a moment of its own keeps up
     with the clock. Raises Refused when somebody saved in between."""
     update = get_update(session, update_id)
-    check_revision("update", revision, update.revision)
+    check_revision(revision, update.revision)
     _check(session, edit)
     _fill(update, edit, now)
     save_wordings(session, _key(update), edit.wordings, now)
@@ -94,8 +93,7 @@ def withdraw(session: Session, update_id: int, *, who: str, now: datetime) -> No
 def _publish(session: Session, update: Update, who: str, now: datetime) -> None:
     if update.visibility is Visibility.PUBLISHED:
         return
-    if not find_title(session, _key(update)):
-        raise Refused("This update has no title yet. Give it one, then publish it.")
+    check_title(session, _key(update))
     update.visibility, update.changed_at = Visibility.PUBLISHED, now
     _log(session, update, who, "update published", now)
 

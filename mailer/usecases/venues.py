@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.errors import Invalid, NotFound
 from mailer.domain.spelling import fold, tidy
 from mailer.domain.texts import TextState
+from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.texts import save_text
 from mailer.storage.venues import Venue, load_venues
@@ -63,7 +64,7 @@ def change(session: Session, venue_id: int, edit: VenueEdit, *, who: str, now: d
 
 def _check(edit: VenueEdit) -> None:
     if not one_line("name", edit.name, LONGEST_NAME):
-        raise Invalid("name", "Give the place a name.")
+        raise Invalid("name", N_("Give the place a name."))
 
 
 def _fill(session: Session, venue: Venue, edit: VenueEdit, now: datetime) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import TemplateError
 from sqlalchemy.orm import Session
 
-from mailer.domain.digest import DeadlineCard, Digest, EventCard, Role, UpdateCard
+from mailer.domain.digest import Digest
 from mailer.domain.errors import Refused
 from mailer.message.links import LIFETIMES, Links, Purpose
 from mailer.message.render import Renderer
@@ -23,6 +23,7 @@ from mailer.storage.settings import get_association
 from mailer.usecases.editions import (
     Copy,
     Letter,
+    count_cards,
     open_edition,
     typical_reader,
     write_letter,
@@ -105,7 +106,7 @@ class LetterWriter:
             "needs_approval": not newsletter.plan.is_automatic,
             "readers": int(claim.context["readers"]),
             "review_url": f"{self._base_url}/desk/newsletters/{newsletter.id}",
-            **_count_cards(digest),
+            **count_cards(digest),
         }
 
     def _test(self, session: Session, claim: Claim, now: datetime) -> Rendered:
@@ -120,13 +121,3 @@ class LetterWriter:
     ) -> Letter | None:
         edition = open_edition(session, newsletter, self._renderer, self._base_url, now)
         return write_letter(edition, typical_reader(edition, lang), Copy.TEST)
-
-
-def _count_cards(digest: Digest) -> Values:
-    cards = digest.cards()
-    return {
-        "changes": sum(card.role in (Role.CHANGED, Role.CANCELLED) for card in cards),
-        "events": sum(isinstance(card, EventCard) for card in cards),
-        "deadlines": sum(isinstance(card, DeadlineCard) for card in cards),
-        "updates": sum(isinstance(card, UpdateCard) for card in cards),
-    }

@@ -103,6 +103,14 @@ def sign_in(user: User) -> None:
     login_user(Coordinator(user))
 
 
+def guess_language() -> str:
+    """The language of a page for somebody who has told us none: `?lang=`, or the browser's."""
+    wanted = request.args.get("lang", "")
+    if wanted in INTERFACE:
+        return wanted
+    return request.accept_languages.best_match(INTERFACE) or SOURCE
+
+
 def _coordinator() -> Coordinator:
     return cast("Coordinator", current_user)
 
@@ -119,19 +127,12 @@ def _meet() -> AnyResponse | None:
             "desk_name": get_association(session()).name,
         }
         return None
-    g.words = Words(_language_of_stranger())
+    g.words = Words(guess_language())
     if request.endpoint == "security.login" and not count_users(session()):
         return redirect(url_for("setup.show"), HTTPStatus.SEE_OTHER)
     if request.endpoint in _OPEN or request.endpoint is None:
         return None
     return _ask_to_sign_in()
-
-
-def _language_of_stranger() -> str:
-    wanted = request.args.get("lang", "")
-    if wanted in INTERFACE:
-        return wanted
-    return request.accept_languages.best_match(INTERFACE) or SOURCE
 
 
 def _ask_to_sign_in() -> AnyResponse:

@@ -15,6 +15,8 @@ SETTINGS: dict[str, Any] = {
     "SECURITY_STATIC_FOLDER": None,
     "SECURITY_LOGIN_USER_TEMPLATE": "security/sign_in.html",
     "SECURITY_FLASH_MESSAGES": False,
+    # No page for typing the password once more: the one that needs it asks itself.
+    "SECURITY_FRESHNESS": timedelta(-1),
     # The same words for an unknown address, a wrong password and a closed account.
     "SECURITY_RETURN_GENERIC_RESPONSES": True,
     "SECURITY_API_ENABLED_METHODS": ["session"],

@@ -1,6 +1,5 @@
 """Coordinators as Flask-Security wants to see them: thin views of our own rows. Never commits."""
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 from flask_security.core import UserMixin
@@ -30,8 +29,9 @@ class Coordinator(UserMixin):  # type: ignore[misc]  # Flask-Security ships no t
         return self.row.active
 
     @property
-    def roles(self) -> Sequence[Role]:
-        return self.row.roles
+    def roles(self) -> tuple[()]:
+        """None, to Flask-Security: what a role may do is decided in `domain.permissions`."""
+        return ()
 
     @property
     def role_names(self) -> list[str]:

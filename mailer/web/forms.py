@@ -8,6 +8,7 @@ from wtforms import Form
 from wtforms.i18n import get_translations
 
 from mailer.domain.errors import Invalid
+from mailer.i18n import INTERFACE
 from mailer.web.parts import words
 
 
@@ -34,4 +35,5 @@ def show_mistake(form: Form, error: Invalid) -> None:
 def init_forms(app: Flask) -> None:
     """Give templates the filter `say`: a text that Python marked with `N_`, in the page's
     language. Unlike `_()` it takes any text, and its result is escaped like any other."""
+    app.jinja_env.globals["interface_languages"] = INTERFACE
     app.jinja_env.filters["say"] = lambda text: words().say(str(text))

@@ -612,7 +612,7 @@ def upgrade() -> None:
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("template", sa.String(length=24), nullable=False),
-        sa.Column("context", sa.JSON(), nullable=False),
+        sa.Column("context", sa.JSON(), nullable=True),
         sa.Column("provider", sa.String(length=24), nullable=False),
         sa.Column("provider_message_id", sa.String(length=200), nullable=False),
         sa.Column("last_code", sa.Integer(), nullable=False),

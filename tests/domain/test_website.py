@@ -248,7 +248,7 @@ def test_website_seed_has_nothing_more() -> None:
     assert (len(reading["timeline"]), len(reading["projects"])) == (20, 4)
     assert reading["language"] == "en-GB"
     assert reading["notes"] == [
-        "The timeline runs newest first, but not at row 11, 13: a place in it proves no date."
+        "The timeline runs newest first, but not at rows 11, 13: a place in it proves no date."
     ]
 
 

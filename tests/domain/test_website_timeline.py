@@ -126,7 +126,7 @@ def test_timeline_date_elsewhere_is_noted_for_an_undated_row() -> None:
 
     assert website.milestones[0].notes == (
         UNDATED,
-        "Another date for the same thing is in the text: 5. 8. 2023.",
+        "A date for it may be in the text: 5. 8. 2023.",
     )
 
 

@@ -6,6 +6,7 @@ it once: changes, deadlines, reminders, several sessions, texts that exist in on
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 from mailer.domain.association import Association
 from mailer.domain.cards import Desk, event_card
@@ -54,9 +55,9 @@ def texts(**by_lang: str) -> Texts:
     return Texts(source, {lang: Text(said, states[lang]) for lang, said in by_lang.items()})
 
 
-def frame(lang: str = "en", *, is_test: bool = False) -> Frame:
+def frame(lang: str = "en") -> Frame:
     versions = {code: f"{BASE_URL}/{code}/issues/may" for code in LANGUAGES}
-    return Frame(ASSOCIATION, lang, BASE_URL, f"{BASE_URL}/{lang}/issues/may", versions, is_test)
+    return Frame(ASSOCIATION, lang, BASE_URL, f"{BASE_URL}/{lang}/issues/may", versions)
 
 
 def digest_for(lang: str, *content_languages: str) -> Digest:
@@ -216,7 +217,7 @@ EVENTS = (
             en="Regional platform of the Integration Centre",
             cs="Regionální platforma Integračního centra",
         ),
-        sessions=(Session(at(18, "13:00", "16:00"), CITY_HALL, "135", (Spoken("cs"),)),),
+        sessions=(Session(at(18, "13:00", "16:00"), CITY_HALL, "room 135", (Spoken("cs"),)),),
         status=Status.RESCHEDULED,
         topics=TOPICS,
         revision=3,
@@ -336,7 +337,7 @@ TOLD = {event.key: frozenset({Role.NEW}) for event in EVENTS[5:7]} | {
 """What earlier letters told: the moved meeting, and the one to be reminded of."""
 
 LETTER = """\
-## We have a new home
+## June brings a move
 
 Dear friends,
 from June we are at **Kampus Hybernská**. Come and see [our new rooms](https://migact.example/new).
@@ -352,10 +353,11 @@ from June we are at **Kampus Hybernská**. Come and see [our new rooms](https://
 2. Five minutes on foot, the way is here: https://maps.example/hybernska
 """
 
-TRANSACTIONAL: Mapping[str, Mapping[str, object]] = {
+TRANSACTIONAL: Mapping[str, Mapping[str, Any]] = {
     "confirm": {"confirm_url": f"{BASE_URL}/c/token", "expires_days": 7},
-    "already": {"preferences_url": f"{BASE_URL}/p/token"},
-    "preferences": {"preferences_url": f"{BASE_URL}/p/token"},
+    "already": {},
+    "preferences": {},
+    "data": {"confirm_url": f"{BASE_URL}/d/token", "expires_days": 1},
     "address_change": {"confirm_url": f"{BASE_URL}/a/token", "expires_days": 7},
     "draft_ready": {
         "plan_name": "Weekly digest",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailer.providers.base import Mail
-from mailer.providers.brevo_letter import Letter, Unusable, body_of, read_letter, requests_of
+from mailer.providers.brevo_letter import Letter, UnusableError, body_of, read_letter, requests_of
 from tests.providers.mails import a_mail
 
 
@@ -200,7 +200,7 @@ def test_attachment_is_handed_over() -> None:
     [b"", b"Subject: no sender\r\n\r\nHi\r\n", b"From: \r\n\r\nHi\r\n"],
 )
 def test_mail_without_sender_is_unusable(content: bytes) -> None:
-    with pytest.raises(Unusable) as fault:
+    with pytest.raises(UnusableError) as fault:
         read_letter(a_mail(content=content))
 
     assert str(fault.value) == "The message has no From address."
@@ -209,7 +209,7 @@ def test_mail_without_sender_is_unusable(content: bytes) -> None:
 def test_mail_in_an_unknown_charset_is_unusable() -> None:
     content = b"From: a@example.org\r\nContent-Type: text/plain; charset=x-none\r\n\r\nHi\r\n"
 
-    with pytest.raises(Unusable):
+    with pytest.raises(UnusableError):
         read_letter(a_mail(content=content))
 
 

@@ -135,7 +135,7 @@ def test_held_mail_never_gets_its_dot(extensions: tuple[str, ...]) -> None:
         outcomes = list(sender.send(several(3), gate))
 
     assert fates(outcomes) == [ACCEPTED, (Fate.HELD, "data", 0), ACCEPTED]
-    assert server.verbs().count(".") == 2
+    assert server.abandoned == [CONTENT]
     assert server.verbs().count("CONNECT") == 2
     assert server.bodies == [CONTENT, CONTENT]
 
@@ -150,8 +150,8 @@ def test_gate_that_fails_leaves_nothing_sent() -> None:
         outcomes = list(sender.send([a_mail()], RecordingGate()))
 
     assert fates(outcomes) == [ACCEPTED]
+    assert server.abandoned == [CONTENT]
     assert server.bodies == [CONTENT]
-    assert server.verbs().count("CONNECT") == 2
 
 
 @BOTH_WAYS
@@ -216,14 +216,14 @@ def test_data_granted_without_a_recipient_makes_no_empty_mail() -> None:
         outcomes = list(sender.send(several(2), RecordingGate()))
 
     assert fates(outcomes) == [(Fate.REFUSED, "rcpt", 550), ACCEPTED]
+    assert server.abandoned == [b""]
     assert server.bodies == [CONTENT]
-    assert server.verbs().count("CONNECT") == 2
 
 
 def test_refusal_counts_though_the_connection_breaks_after_it() -> None:
     answers: dict[str, str | list[str]] = {
         "RCPT TO:<reader1@example.org>": "550 who",
-        "DATA": [DROP, "354 go"],
+        "DATA": [DROP, DROP, "354 go"],
     }
     with scripted_smtp(answers, PIPELINING) as server, sender_to(server.port) as sender:
         outcomes = list(sender.send(several(2), RecordingGate()))
@@ -331,6 +331,23 @@ def test_connection_is_kept_between_batches() -> None:
             list(sender.send([a_mail()], RecordingGate()))
 
         assert server.verbs().count("CONNECT") == 1
+
+
+def test_stray_answer_is_not_taken_for_the_next_mails() -> None:
+    answers: dict[str, str | list[str]] = {".": ["250 taken\r\n550 stray", "250 taken"]}
+    with scripted_smtp(answers, PIPELINING) as server, sender_to(server.port) as sender:
+        outcomes = list(sender.send(several(2), RecordingGate()))
+
+    assert fates(outcomes) == [ACCEPTED, ACCEPTED]
+    assert server.verbs().count("CONNECT") == 2
+
+
+def test_connection_is_left_after_a_riddle() -> None:
+    answers: dict[str, str | list[str]] = {".": ["350 what", "250 taken"]}
+    with scripted_smtp(answers, PIPELINING) as server, sender_to(server.port) as sender:
+        list(sender.send(several(2), RecordingGate()))
+
+    assert server.verbs().count("CONNECT") == 2
 
 
 def test_connection_that_died_of_idleness_is_replaced() -> None:

@@ -1,13 +1,14 @@
 """One SMTP connection: reading replies from whatever a server may say."""
 
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
 import pytest
 
-from mailer.providers.smtp_session import LineLost, Reply, Session
+from mailer.providers.smtp_session import LineLostError, Reply, Session
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_line_that_is_not_smtp_ends_the_session(
     session, far = ends
     far.sendall(sent)
 
-    with pytest.raises(LineLost) as lost:
+    with pytest.raises(LineLostError) as lost:
         session.reply()
 
     assert str(lost.value) == "the answer was not SMTP"
@@ -79,7 +80,7 @@ def test_silence_ends_the_session(ends: tuple[Session, socket.socket]) -> None:
     session, far = ends
     far.sendall(b"250-half a reply\r\n")
 
-    with pytest.raises(LineLost) as lost:
+    with pytest.raises(LineLostError) as lost:
         session.reply(0.05)
 
     assert str(lost.value) == "no answer (timed out)"
@@ -97,7 +98,7 @@ def test_trickle_does_not_stretch_the_wait(ends: tuple[Session, socket.socket]) 
 
     thread = threading.Thread(target=trickle)
     thread.start()
-    with pytest.raises(LineLost) as lost:
+    with pytest.raises(LineLostError) as lost:
         session.reply(0.2)
     done.set()
     thread.join()
@@ -109,7 +110,7 @@ def test_end_of_the_connection_ends_the_session(ends: tuple[Session, socket.sock
     session, far = ends
     far.close()
 
-    with pytest.raises(LineLost) as lost:
+    with pytest.raises(LineLostError) as lost:
         session.reply()
 
     assert str(lost.value) == "the server closed the connection"
@@ -119,7 +120,7 @@ def test_writing_to_a_closed_session_is_a_lost_line(ends: tuple[Session, socket.
     session, _ = ends
     session.close()
 
-    with pytest.raises(LineLost):
+    with pytest.raises(LineLostError):
         session.write(b"NOOP\r\n")
 
 
@@ -131,6 +132,14 @@ def test_quiet_server_has_not_spoken(ends: tuple[Session, socket.socket]) -> Non
 
 def test_server_that_hung_up_has_spoken(ends: tuple[Session, socket.socket]) -> None:
     session, far = ends
+    far.close()
+
+    assert session.has_spoken()
+
+
+def test_server_that_reset_the_connection_has_spoken(ends: tuple[Session, socket.socket]) -> None:
+    session, far = ends
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     far.close()
 
     assert session.has_spoken()

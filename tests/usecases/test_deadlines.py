@@ -67,7 +67,7 @@ def test_change_of_a_stale_form_is_refused(session: Session, now: datetime) -> N
     deadline = deadlines.create(session, VOTE, who=ANNA, now=now)
     deadlines.change(session, deadline.id, VOTE, revision=1, who=ANNA, now=now)
 
-    with pytest.raises(Refused, match="Somebody else saved this deadline"):
+    with pytest.raises(Refused, match="Somebody else saved this"):
         deadlines.change(session, deadline.id, VOTE, revision=1, who=ANNA, now=now)
 
 

@@ -86,7 +86,7 @@ def test_publish_and_withdraw(session: Session, now: datetime) -> None:
 def test_publish_refuses_a_project_without_a_title(session: Session, now: datetime) -> None:
     draft = projects.add_draft(session, ProjectEdit(words(""), When.unknown()), now)
 
-    with pytest.raises(Refused, match="no title"):
+    with pytest.raises(Refused, match="There is no title"):
         projects.publish(session, draft.id, who=ANNA, now=now)
 
     assert draft.slug == "project"
@@ -96,7 +96,7 @@ def test_change_of_a_stale_form_is_refused(session: Session, now: datetime) -> N
     project = projects.create(session, CITY, who=ANNA, now=now)
     projects.change(session, project.id, CITY, revision=1, who=ANNA, now=now)
 
-    with pytest.raises(Refused, match="Somebody else saved this project"):
+    with pytest.raises(Refused, match="Somebody else saved this"):
         projects.change(session, project.id, CITY, revision=1, who=ANNA, now=now)
 
 

@@ -52,7 +52,7 @@ def test_change_of_a_stale_form_is_refused(session: Session, now: datetime) -> N
     update = updates.create(session, NEWS, who=ANNA, now=now)
     updates.change(session, update.id, NEWS, revision=1, who=ANNA, now=now)
 
-    with pytest.raises(Refused, match="Somebody else saved this update"):
+    with pytest.raises(Refused, match="Somebody else saved this"):
         updates.change(session, update.id, NEWS, revision=1, who=ANNA, now=now)
 
 

@@ -27,7 +27,7 @@ class AccountForm(DeskForm):
     name = StringField(N_("Your name"), [InputRequired(), Length(max=100)])
     language = SelectField(
         N_("Language of the desk"),
-        choices=[(code, get_language(code).endonym) for code in INTERFACE],
+        choices={code: get_language(code).endonym for code in INTERFACE},
     )
 
 

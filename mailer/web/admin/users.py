@@ -21,12 +21,12 @@ blueprint = Blueprint("users", __name__)
 
 Page = Response | str | tuple[str, int]
 
-ROLES = (
-    ("viewer", N_("Viewer: sees everything but people's addresses")),
-    ("editor", N_("Editor: also writes events, updates and drafts")),
-    ("sender", N_("Sender: also approves newsletters and looks after subscribers")),
-    ("admin", N_("Administrator: also coordinators, settings and the log")),
-)
+ROLES = {
+    "viewer": N_("Viewer: sees everything but people's addresses"),
+    "editor": N_("Editor: also writes events, updates and drafts"),
+    "sender": N_("Sender: also approves newsletters and looks after subscribers"),
+    "admin": N_("Administrator: also coordinators, settings and the log"),
+}
 
 
 class InviteForm(DeskForm):
@@ -37,7 +37,7 @@ class InviteForm(DeskForm):
     role = RadioField(N_("Role"), choices=ROLES, default="editor")
     language = SelectField(
         N_("Language of the desk"),
-        choices=[(code, get_language(code).endonym) for code in INTERFACE],
+        choices={code: get_language(code).endonym for code in INTERFACE},
     )
 
 
