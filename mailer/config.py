@@ -168,26 +168,31 @@ class Config(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - ours reads more
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not read
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not read
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # `load` hands over the TOML as keyword arguments: the environment must outrank it.
-        return env_settings, _FileSource(settings_cls), init_settings
+        return _Environment(settings_cls), init_settings
 
 
-class _FileSource(EnvSettingsSource):
-    """`MAILER_SMTP__PASSWORD_FILE=/run/secrets/x` is `smtp.password` = the text of that file."""
+class _Environment(EnvSettingsSource):
+    """The environment, where `<KEY>_FILE` stands for a key whose value is the text of a file."""
 
     def __call__(self) -> dict[str, Any]:
-        settings: dict[str, Any] = {}
-        for name, path in os.environ.items():
-            if not (name.startswith(PREFIX) and name.endswith("_FILE") and "__" in name):
-                continue
-            section, key = name.removeprefix(PREFIX).removesuffix("_FILE").lower().split("__", 1)
-            text = Path(path).read_text(encoding="utf-8").strip()
-            settings.setdefault(section, {})[key] = [text] if key == "secret_keys" else text
+        settings = super().__call__()
+        for section, values in settings.items():
+            if isinstance(values, dict):
+                settings[section] = dict(_read_secret(key, value) for key, value in values.items())
         return settings
+
+
+def _read_secret(key: str, value: Any) -> tuple[str, Any]:
+    if not key.endswith("_file"):
+        return key, value
+    text = Path(value).read_text(encoding="utf-8").strip()
+    key = key.removesuffix("_file")
+    return key, text.splitlines() if key == "secret_keys" else text
 
 
 def load(path: Path | None = None, **overrides: Mapping[str, Any]) -> Config:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 START_SECONDS = 5
+LONGEST_SILENCE = 10
 
 
 def free_port() -> int:
@@ -129,11 +130,10 @@ class ScriptedSmtp(socketserver.ThreadingTCPServer):
 
     `answers` maps a whole command line, or a verb (CONNECT, EHLO, MAIL, RCPT, DATA, ".", …), to a
     reply, or to a list of replies of which the last one stays; DROP, RESET and SILENCE are
-    replies, too. After 421 it hangs up.
+    replies, too. After 421 it hangs up. Closing it waits for its conversations to end.
     """
 
-    daemon_threads = True
-    block_on_close = False
+    daemon_threads = False
 
     def __init__(
         self,
@@ -184,6 +184,7 @@ class _Conversation(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         self._heard = b""
+        self.request.settimeout(LONGEST_SILENCE)
         if self.server.tls_at_once:
             self._encrypt()
         if not self._say(self.server.answer("CONNECT")):
@@ -228,12 +229,12 @@ class _Conversation(socketserver.BaseRequestHandler):
     def _chunk(self) -> bytes:
         try:
             return bytes(self.request.recv(65536))
-        except ConnectionResetError:
+        except (ConnectionResetError, TimeoutError):
             return b""
 
     def _say(self, reply: str) -> bool:
         if reply == SILENCE:
-            self.request.recv(65536)
+            self._chunk()
             return False
         if reply == RESET:
             no_goodbye = struct.pack("ii", 1, 0)

@@ -198,13 +198,16 @@ def decide_fate(
     return Fate.PENDING if state is SubscriberState.PENDING else Fate.NEW
 
 
-_MAILBOXES = tuple(
-    "gmail.com seznam.cz centrum.cz email.cz outlook.com hotmail.com icloud.com yahoo.com ukr.net "
-    "protonmail.com".split()
+_MAILBOXES = _words(
+    "gmail.com, seznam.cz, centrum.cz, outlook.com, hotmail.com, icloud.com, yahoo.com, ukr.net",
+    "protonmail.com",
 )
 # Real ones that are only a letter or two away from those above.
 _ALSO_REAL = frozenset(
-    "email.com mail.com ymail.com hotmail.cz outlook.cz mail.cz centrum.sk seznam.sk".split()
+    _words(
+        "email.com, mail.com, ymail.com, email.cz, mail.cz, hotmail.cz, outlook.cz, outlook.de",
+        "centrum.sk, yahoo.de, yahoo.fr, yahoo.it, yahoo.co.uk, hotmail.fr, hotmail.it",
+    )
 )
 _ALIKE = 0.8
 _FURTHEST = 2

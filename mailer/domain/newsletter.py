@@ -1,22 +1,12 @@
-"""The life of a newsletter: which state may follow which, and what stands between it and sending."""
+"""The life of a newsletter: which state may follow which, and when it may leave."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mailer.domain.errors import Invalid, WrongState
-from mailer.domain.walltime import exists, to_utc
+from mailer.domain.errors import WrongState
 
 GRACE = timedelta(minutes=10)
 """Between "send" and the first mail, so that a mistake seen at once can be stopped."""
-
-
-LONGEST_PLANNED = timedelta(days=60)
-
-NO_SUCH_HOUR = (
-    "The clocks change in that night and this hour is left out. Choose an earlier or a later time."
-)
-HAS_PASSED = "This time has passed. Choose a later one, or “now”."
-TOO_FAR = "This is more than 60 days away. Choose an earlier time."
 
 
 class NewsletterKind(StrEnum):
@@ -63,22 +53,6 @@ def check_move(state: NewsletterState, wanted: NewsletterState) -> None:
 
 def may_edit(state: NewsletterState) -> bool:
     return state == NewsletterState.DRAFT
-
-
-def read_departure(wall: datetime, tz: str, now: datetime) -> datetime:
-    """The moment (UTC) that a person typed as a time on the clocks of `tz`.
-
-    Raises Invalid for `send_at`: an hour that a clock change skips, a time that has passed, or
-    one further away than anybody plans. An hour that comes twice is the first of the two.
-    """
-    if not exists(wall, tz):
-        raise Invalid("send_at", NO_SUCH_HOUR)
-    moment = to_utc(wall, tz)
-    if moment <= now:
-        raise Invalid("send_at", HAS_PASSED)
-    if moment - now > LONGEST_PLANNED:
-        raise Invalid("send_at", TOO_FAR)
-    return moment
 
 
 def earliest_departure(

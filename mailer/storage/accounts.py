@@ -58,7 +58,7 @@ def count_by_language(session: Session, newsletter_id: int) -> dict[str, int]:
         .group_by(Delivery.language)
         .order_by(number.desc(), Delivery.language)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def list_accounts_by_language(session: Session, newsletter_id: int) -> dict[str, Account]:

@@ -74,7 +74,7 @@ def _count_by_language(session: Session, *conditions: ColumnElement[bool]) -> di
         .group_by(Subscriber.language)
         .order_by(number.desc(), Subscriber.language)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def count_readers(session: Session, cadence: Cadence, now: datetime) -> dict[str, int]:

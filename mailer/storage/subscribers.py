@@ -91,7 +91,7 @@ def count_subscribers(session: Session, wanted: Filter = Filter()) -> int:
 
 def count_by_state(session: Session) -> dict[SubscriberState, int]:
     rows = session.execute(select(Subscriber.state, func.count()).group_by(Subscriber.state))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def is_mailable(now: datetime) -> ColumnElement[bool]:

@@ -123,6 +123,7 @@ def write_letter(edition: Edition, reader: Reader, copy: Copy = Copy.PERSONAL) -
         preheader=variant.preheader,
         note=variant.body,
         tz=edition.run.tz,
+        now=edition.run.send_at,
     )
     return Letter(reader.language, rendered, digest)
 

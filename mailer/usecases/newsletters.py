@@ -82,7 +82,7 @@ def edit(
 ) -> None:
     """Write (subject, preheader, body) per language into a draft; a new text voids the test.
 
-    `seen` is the `changed_at` of what the person had before their eyes: Refused when somebody
+    Saving what is there already changes nothing and leaves no line in the log. `seen` is the `changed_at` of what the person had before their eyes: Refused when somebody
     saved in between.
     """
     _lock(session, newsletter)
@@ -90,18 +90,26 @@ def edit(
         raise WrongState("newsletter", newsletter.state.replace("_", " "), "edited")
     if seen is not None and seen != newsletter.changed_at:
         raise Refused(SOMEBODY_SAVED)
-    newsletter.title, newsletter.topics, newsletter.changed_at = title, topics, now
+    before = _written(newsletter)
+    newsletter.title, newsletter.topics = title, topics
     for variant in newsletter.variants:
         if variant.lang in texts:
             variant.subject, variant.preheader, variant.body = texts[variant.lang]
-    _log(session, newsletter, who, "newsletter edited", now)
+    if _written(newsletter) != before:
+        newsletter.changed_at = now
+        _log(session, newsletter, who, "newsletter edited", now)
+
+
+def _written(newsletter: Newsletter) -> tuple[object, ...]:
+    words = [(v.lang, v.subject, v.preheader, v.body) for v in newsletter.variants]
+    return newsletter.title, newsletter.topics, words
 
 
 def fingerprint(session: Session, newsletter: Newsletter, now: datetime) -> str:
     """A hash of everything that its readers would read. Equal hashes, equal letters."""
-    words = [(v.lang, v.subject, v.preheader, v.body) for v in newsletter.variants]
+    _title, topics, words = _written(newsletter)
     content = "" if newsletter.kind == NewsletterKind.LETTER else _content(session, now)
-    return sha256(repr((words, newsletter.topics, content)).encode()).hexdigest()
+    return sha256(repr((words, topics, content)).encode()).hexdigest()
 
 
 def _content(session: Session, now: datetime) -> str:
@@ -246,6 +254,7 @@ def _move(
 def _lock(session: Session, newsletter: Newsletter) -> None:
     """Hold the row until the transaction ends: two people, or a person and the clock, must not
     both act on the state they saw."""
+    session.flush()  # refreshing would drop what was changed and not written yet
     session.refresh(newsletter, ["state", "changed_at", "audience_count"], with_for_update=True)
 
 

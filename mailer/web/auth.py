@@ -22,7 +22,7 @@ from mailer.storage import audit
 from mailer.storage.settings import get_association
 from mailer.storage.users import User, count_users
 from mailer.usecases.passwords import new_epoch
-from mailer.web.auth_forms import SignInForm
+from mailer.web.auth_forms import SignInForm, is_desk_path
 from mailer.web.auth_sessions import DeskSessions, is_desk, protect_forms
 from mailer.web.auth_settings import SETTINGS
 from mailer.web.auth_store import Coordinator, Coordinators
@@ -119,6 +119,8 @@ def _meet() -> AnyResponse | None:
     """Choose the language; send strangers to the sign-in page and the first comer to the setup."""
     if not is_desk(request.path):
         return None
+    if request.endpoint == "security.login" and not _leads_to_desk():
+        return redirect(url_for("security.login"), HTTPStatus.SEE_OTHER)
     if is_signed_in():
         g.words = Words(me().language)
         g.frame = {
@@ -133,6 +135,13 @@ def _meet() -> AnyResponse | None:
     if request.endpoint in _OPEN or request.endpoint is None:
         return None
     return _ask_to_sign_in()
+
+
+def _leads_to_desk() -> bool:
+    """Whether the sign-in would end at the desk. Flask-Security follows any path that it takes
+    for one of this host, and browsers read some of those otherwise."""
+    wanted = [*request.args.getlist("next"), *request.form.getlist("next")]
+    return all(is_desk_path(path) for path in wanted if path)
 
 
 def _ask_to_sign_in() -> AnyResponse:

@@ -1,13 +1,14 @@
-"""The sign-in form. It never says which half was wrong, and goes nowhere but to the desk."""
+"""The sign-in form, which never says which half was wrong, and where one may go from there."""
 
 import re
 from typing import Any
 
 from flask_security.forms import LoginForm
-from wtforms import HiddenField, StringField
-from wtforms.validators import Length
+from wtforms import PasswordField, StringField
+from wtforms.validators import InputRequired, Length
 
 from mailer.storage.users import find_user
+from mailer.usecases.passwords import LONGEST
 from mailer.web.auth_store import Coordinator
 from mailer.web.parts import _, session
 
@@ -25,17 +26,10 @@ class SignInForm(LoginForm):  # type: ignore[misc]  # Flask-Security ships no ty
     """Flask-Security checks the password, and takes as long for an unknown address."""
 
     email = StringField(validators=[Length(max=254)])
-    next = HiddenField()
+    # The hasher fails on monsters, and each try must cost about the same.
+    password = PasswordField(validators=[InputRequired(), Length(max=LONGEST)])
     remember = None
     submit = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not is_desk_path(self.next.data or ""):
-            self.next.data = ""
-
-    def validate_next(self, field: HiddenField) -> None:
-        """Nothing to refuse: whatever is no path of the desk is gone already."""
 
     def validate(self, **kwargs: Any) -> bool:
         row = find_user(session(), (self.email.data or "").strip())

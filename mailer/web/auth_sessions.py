@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 from flask import Flask, Request, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import UnsupportedMediaType
 
 from mailer.web.parts import _
 
 DESK = "/desk"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 def is_desk(path: str) -> bool:
@@ -29,8 +31,8 @@ class DeskSessions(SecureCookieSessionInterface):
 
 
 def protect_forms(app: Flask) -> None:
-    """Refuse every changing request to the desk that lacks this session's token or was sent by
-    another site. Call before Flask-Security is set up: it looks for the token."""
+    """Refuse every changing request to the desk that is no form, lacks this session's token or was
+    sent by another site. Call before Flask-Security is set up: it looks for the token."""
     app.config.update(
         # Checked below, by path: public forms carry no cookie that could be abused.
         WTF_CSRF_CHECK_DEFAULT=False,
@@ -45,6 +47,8 @@ def protect_forms(app: Flask) -> None:
     def refuse_forgeries() -> None:
         if request.method in _SAFE or not is_desk(request.path):
             return
+        if request.mimetype not in _FORMS:
+            raise UnsupportedMediaType
         if _is_foreign():
             raise CSRFError(_("This form was sent from another site. Nothing was changed."))
         csrf.protect()

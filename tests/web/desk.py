@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from mailer.config import Config
@@ -77,7 +78,8 @@ class Browser:
         self, path: str, values: Mapping[str, object] | None = None, *, page: str = ""
     ) -> TestResponse:
         """Send the form of `page` (by default the page at `path` itself)."""
-        return self.client.post(path, data={"csrf_token": self.token(page or path), **(values or {})})
+        data = {"csrf_token": self.token(page or path), **(values or {})}
+        return self.client.post(path, data=data, headers={"Accept-Language": self.lang})
 
     def sign_in(self, email: str, password: str = PASSWORD, **more: str) -> TestResponse:
         values = {"email": email, "password": password, **more}
@@ -117,3 +119,9 @@ def open_desk(
             _add_staff(session, now)
     desk.app = create_app(parts)
     return desk
+
+
+def _add_staff(session: Session, now: datetime) -> None:
+    for role in ROLES:
+        new = users.NewUser(f"{role}@example.org", f"{role.capitalize()} Person", role)
+        users.add_user(session, new, PASSWORD, "test", now)

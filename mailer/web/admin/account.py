@@ -77,7 +77,7 @@ def change() -> Page:
 def change_password() -> Page:
     """Change the password; every other device has to sign in again."""
     form = ChangePasswordForm(request.form)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("admin/password.html", form=form)
     if form.validate():
         try:
@@ -98,7 +98,7 @@ def ask_link() -> Page:
     """Ask for a link to set a new password by. The answer is the same whether or not there is
     such an account."""
     form = AskForm(request.form)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("security/forgotten.html", form=form, is_asked=False)
     if not form.validate():
         return render_template("security/forgotten.html", form=form, is_asked=False), 422
@@ -115,7 +115,7 @@ def set_password(token: str) -> Page:
     except BadLink as error:
         return render_template("security/bad_link.html", sentence=str(error)), 410
     form = PasswordForm(request.form)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("security/set_password.html", form=form, user=user)
     if form.validate():
         try:

@@ -90,7 +90,7 @@ def show() -> str:
 @requires(Permission.ADMIN)
 def change_association() -> Page:
     """The association as its readers know it."""
-    if request.method == "GET":
+    if request.method != "POST":
         form = AssociationForm(data=asdict(get_association(session())))
         return render_template("admin/settings/association.html", form=form)
     form = AssociationForm(request.form)

@@ -33,7 +33,7 @@ def show() -> Response | str | tuple[str, int]:
     if count_users(session()):
         return redirect(url_for("security.login"), HTTPStatus.SEE_OTHER)
     form = SetupForm(request.form)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("admin/setup.html", form=form)
     if form.validate():
         try:

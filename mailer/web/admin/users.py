@@ -59,7 +59,7 @@ def show_all() -> str:
 def invite() -> Page:
     """Invite somebody by mail."""
     form = InviteForm(request.form)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("admin/users/invite.html", form=form)
     if form.validate():
         new = users.NewUser(

@@ -1,0 +1,197 @@
+"""A newsletter's life, as a coordinator and the clock ask for it."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.domain.delivery import DeliveryState
+from mailer.domain.errors import Invalid, Refused, WrongState
+from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.storage.audit import AuditEntry
+from mailer.storage.db import Sessions
+from mailer.storage.deliveries import Delivery
+from mailer.storage.newsletters import get_newsletter
+from mailer.usecases import newsletters
+from mailer.usecases.users import NewUser, add_user, ensure_roles
+from tests.letters import WHO, add_letter, start_letter
+from tests.people import add_people
+
+LATER = timedelta(days=1)
+
+
+def test_approve_never_departs_before_the_grace(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+
+    newsletters.approve(session, letter, now, WHO, now)
+
+    assert (letter.state, letter.send_at) == (NewsletterState.SCHEDULED, now + GRACE)
+
+
+def test_approve_keeps_a_later_time(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+
+    newsletters.approve(session, letter, now + LATER, WHO, now)
+
+    assert letter.send_at == now + LATER
+
+
+def test_stop_makes_it_a_draft_again(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+    newsletters.approve(session, letter, None, WHO, now)
+
+    newsletters.stop(session, letter, WHO, now)
+
+    assert (letter.state, letter.approved_by) == (NewsletterState.DRAFT, "")
+    assert newsletters.start_due(session, now + LATER) == []
+
+
+def test_start_due_waits_for_the_time(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+    newsletters.approve(session, letter, None, WHO, now)
+
+    early = newsletters.start_due(session, now)
+    due = newsletters.start_due(session, now + GRACE)
+
+    assert (early, due) == ([], [letter.id])
+    assert letter.state == NewsletterState.PREPARING
+
+
+def test_start_due_asks_a_person_when_it_is_far_too_late(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+    newsletters.approve(session, letter, None, WHO, now)
+
+    started = newsletters.start_due(session, now + timedelta(days=4))
+
+    assert started == []
+    assert letter.state == NewsletterState.MISSED
+
+
+@pytest.mark.parametrize(
+    ("verb", "state"),
+    [
+        (newsletters.pause, NewsletterState.DRAFT),
+        (newsletters.resume, NewsletterState.SENDING),
+        (newsletters.cancel, NewsletterState.SENT),
+        (newsletters.stop, NewsletterState.SENDING),
+    ],
+)
+def test_verbs_refuse_the_wrong_state(
+    session: Session, now: datetime, verb: object, state: NewsletterState
+) -> None:
+    letter = add_letter(session, now)
+    letter.state = state
+
+    with pytest.raises(WrongState):
+        verb(session, letter, WHO, now)  # type: ignore[operator]  # each is a use-case
+
+    assert letter.state == state
+
+
+def test_edit_is_refused_once_it_is_approved(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+    newsletters.approve(session, letter, None, WHO, now)
+
+    with pytest.raises(WrongState):
+        newsletters.edit(session, letter, "New", (), {}, WHO, now)
+
+
+def test_cancel_leaves_nothing_waiting(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 3, now)
+    newsletter_id = start_letter(sessions, now)
+
+    with sessions() as session:
+        cancelled = newsletters.cancel(session, get_newsletter(session, newsletter_id), WHO, now)
+
+    assert cancelled == 3
+    with sessions() as session:
+        states = session.scalars(select(Delivery.state)).all()
+        assert states == [DeliveryState.CANCELLED] * 3
+
+
+def test_retry_queues_failed_mails_and_reopens_the_newsletter(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        add_people(session, 2, now)
+    newsletter_id = start_letter(sessions, now)
+    with sessions() as session:
+        for row, state in zip(
+            session.scalars(select(Delivery)), (DeliveryState.REJECTED, DeliveryState.ACCEPTED),
+            strict=True,
+        ):
+            row.state = state
+        newsletters.finish_done(session, now)
+        letter = get_newsletter(session, newsletter_id)
+
+        number = newsletters.retry(session, letter, (DeliveryState.REJECTED,), WHO, now)
+
+        assert (number, letter.state) == (1, NewsletterState.SENDING)
+
+
+def test_retry_never_repeats_an_accepted_mail(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+
+    with pytest.raises(Refused):
+        newsletters.retry(session, letter, (DeliveryState.ACCEPTED,), WHO, now)
+
+
+def test_finish_done_waits_for_every_mail(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 2, now)
+    newsletter_id = start_letter(sessions, now)
+    with sessions() as session:
+        first, second = session.scalars(select(Delivery)).all()
+        first.state = DeliveryState.ACCEPTED
+        second.state, second.next_at = DeliveryState.UNKNOWN, now
+
+        early = newsletters.finish_done(session, now)
+        second.next_at = None
+        session.flush()
+        done = newsletters.finish_done(session, now)
+
+        assert (early, done) == (0, 1)
+        assert get_newsletter(session, newsletter_id).state == NewsletterState.SENT
+
+
+def test_send_test_goes_to_coordinators_only(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+    ensure_roles(session)
+    add_user(session, NewUser("anna@example.org", "Anna", "sender"), None, WHO, now)
+
+    with pytest.raises(Invalid):
+        newsletters.send_test(session, letter, ["stranger@example.org"], ["en"], WHO, now)
+    queued = newsletters.send_test(session, letter, ["anna@example.org"], ["en", "cs"], WHO, now)
+
+    assert queued == 2
+    assert letter.tested_hash == newsletters.fingerprint(session, letter, now)
+
+
+def test_an_edit_voids_the_test(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+    before = newsletters.fingerprint(session, letter, now)
+
+    newsletters.edit(session, letter, "Hello", (), {"en": ("Subject", "", "Other")}, WHO, now)
+
+    assert newsletters.fingerprint(session, letter, now) != before
+
+
+def test_every_step_leaves_a_line_in_the_log(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+    newsletters.approve(session, letter, None, WHO, now)
+    newsletters.stop(session, letter, WHO, now)
+    newsletters.cancel(session, letter, WHO, now)
+
+    actions = session.scalars(
+        select(AuditEntry.action).where(AuditEntry.thing == "newsletter").order_by(AuditEntry.id)
+    ).all()
+
+    assert actions == [
+        "newsletter created",
+        "newsletter edited",
+        "newsletter approved",
+        "newsletter stopped",
+        "newsletter cancelled",
+    ]

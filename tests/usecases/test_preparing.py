@@ -1,0 +1,259 @@
+"""The audience is written down once and completely, however often the writing is interrupted."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from mailer.domain.consent import Cadence, SubscriberState
+from mailer.domain.content import Spoken
+from mailer.domain.delivery import DeliveryState
+from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.domain.texts import TextState
+from mailer.domain.when import When
+from mailer.message.render import Renderer
+from mailer.storage.db import Sessions
+from mailer.storage.deliveries import Delivery
+from mailer.storage.newsletters import Cohort, get_newsletter
+from mailer.storage.plans import get_plan
+from mailer.storage.suppressions import Scope, suppress
+from mailer.usecases import events, newsletters
+from mailer.usecases.editing import Wording, Wordings
+from mailer.usecases.events import EventEdit, SessionEdit
+from mailer.usecases.plans import make_next_issue
+from mailer.usecases.preparing import Preparation
+from mailer.usecases.setup import set_up
+from tests.letters import BASE_URL, WHO, prepare, start_letter
+from tests.people import add_people, add_subscriber
+
+
+def add_event(sessions: Sessions, now: datetime, days: int, **titles: str) -> None:
+    """A published event that many days from now, its title per language, the first the source."""
+    source = next(iter(titles))
+    wordings = Wordings(
+        source, {lang: Wording({"title": t}, TextState.REVIEWED) for lang, t in titles.items()}
+    )
+    start = (now + timedelta(days=days)).replace(tzinfo=None, minute=0)
+    edit = EventEdit(
+        wordings, [SessionEdit(When.at(start), spoken=(Spoken("cs"),))], topics=("events",)
+    )
+    with sessions() as session:
+        events.create(session, edit, who=WHO, now=now, publish=True)
+
+
+def start_digest(sessions: Sessions, now: datetime) -> int:
+    with sessions() as session:
+        issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
+        newsletters.approve(session, issue, now, WHO, now - GRACE)
+        newsletter_id = issue.id
+    with sessions() as session:
+        newsletters.start_due(session, now)
+    prepare(sessions, newsletter_id, now)
+    return newsletter_id
+
+
+def accept_all(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        for row in session.scalars(select(Delivery).where(Delivery.state == DeliveryState.QUEUED)):
+            row.state = DeliveryState.ACCEPTED
+        session.flush()
+        newsletters.finish_done(session, now)
+
+
+def test_everybody_is_written_once_across_interruptions(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 7, now)
+    newsletter_id = start_letter(sessions, now)
+    with sessions() as session:
+        letter = get_newsletter(session, newsletter_id)
+        letter.state, letter.audience_count = NewsletterState.PREPARING, None
+
+    for _ in range(3):  # three processes, each of which dies after one chunk of two
+        with sessions() as session:
+            Preparation(newsletter_id, Renderer(), BASE_URL).step(session, now, 2)
+    prepare(sessions, newsletter_id, now, chunk=2)
+
+    with sessions() as session:
+        rows = session.scalars(select(Delivery.subscriber_id)).all()
+        assert sorted(rows) == [1, 2, 3, 4, 5, 6, 7]
+        assert get_newsletter(session, newsletter_id).audience_count == 7
+
+
+def test_an_interrupted_chunk_leaves_nothing_behind(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 4, now)
+        set_up(session, None, now)
+    add_event(sessions, now, 3, en="Meeting")
+    with sessions() as session:
+        issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
+        newsletters.approve(session, issue, now, WHO, now - GRACE)
+        newsletters.start_due(session, now)
+        newsletter_id = issue.id
+
+    with pytest.raises(ZeroDivisionError), sessions() as session:
+        Preparation(newsletter_id, Renderer(), BASE_URL).step(session, now, 2)
+        raise ZeroDivisionError
+    prepare(sessions, newsletter_id, now, chunk=2)
+
+    with sessions() as session:
+        assert len(session.scalars(select(Delivery)).all()) == 4
+        assert len(session.scalars(select(Cohort)).all()) == 1
+
+
+def test_who_must_not_be_mailed_is_not_in_the_audience(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_subscriber(session, "in@example.org", now)
+        add_subscriber(session, "pending@example.org", now, state=SubscriberState.PENDING)
+        add_subscriber(session, "left@example.org", now, state=SubscriberState.UNSUBSCRIBED)
+        add_subscriber(session, "paused@example.org", now, paused_until=now + timedelta(days=1))
+        add_subscriber(session, "back@example.org", now, paused_until=now - timedelta(days=1))
+        add_subscriber(session, "suppressed@example.org", now)
+        suppress(session, "suppressed@example.org", Scope.NEWSLETTERS, "left", now)
+
+    start_letter(sessions, now)
+
+    with sessions() as session:
+        addresses = session.scalars(select(Delivery.address).order_by(Delivery.address)).all()
+    assert addresses == ["back@example.org", "in@example.org"]
+
+
+def test_readers_with_equal_wishes_share_a_letter(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+        add_subscriber(session, "a@example.org", now, language="cs")
+        add_subscriber(session, "b@example.org", now, language="cs")
+        add_subscriber(session, "c@example.org", now, language="cs", content_languages=("cs", "en"))
+        add_subscriber(session, "d@example.org", now, language="uk")
+    add_event(sessions, now, 3, en="Meeting", cs="Setkání")
+
+    start_digest(sessions, now)
+
+    with sessions() as session:
+        by_address = dict(
+            session.execute(select(Delivery.address, Delivery.cohort_id)).all()
+        )
+        subjects = {row.id: row.subject for row in session.scalars(select(Cohort))}
+    assert by_address["a@example.org"] == by_address["b@example.org"]
+    assert len(set(by_address.values())) == 3
+    assert "Setkání" in subjects[by_address["a@example.org"]]
+    assert "Meeting" in subjects[by_address["d@example.org"]]
+
+
+def test_a_digest_goes_to_readers_of_its_cadence(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+        add_subscriber(session, "weekly@example.org", now)
+        add_subscriber(session, "monthly@example.org", now, cadence=Cadence.MONTHLY)
+    add_event(sessions, now, 3, en="Meeting")
+
+    start_digest(sessions, now)
+
+    with sessions() as session:
+        assert session.scalars(select(Delivery.address)).all() == ["weekly@example.org"]
+
+
+def test_who_has_nothing_to_read_is_skipped_and_not_in_the_audience(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+        add_subscriber(session, "events@example.org", now)
+        add_subscriber(session, "other@example.org", now, topics=("trainings",))
+    add_event(sessions, now, 3, en="Meeting")
+
+    newsletter_id = start_digest(sessions, now)
+
+    with sessions() as session:
+        states = dict(session.execute(select(Delivery.address, Delivery.state)).all())
+        assert get_newsletter(session, newsletter_id).audience_count == 1
+    assert states == {"events@example.org": "queued", "other@example.org": "skipped"}
+
+
+def test_a_digest_that_is_empty_for_everybody_is_skipped(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+        add_people(session, 2, now)
+
+    newsletter_id = start_digest(sessions, now)
+
+    with sessions() as session:
+        newsletter = get_newsletter(session, newsletter_id)
+        assert (newsletter.state, newsletter.audience_count) == (NewsletterState.SKIPPED_EMPTY, 0)
+
+
+def test_what_arrived_is_not_told_again_and_newcomers_still_hear_of_it(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+        add_subscriber(session, "old@example.org", now)
+    add_event(sessions, now, 40, en="Far meeting")
+    start_digest(sessions, now)
+    accept_all(sessions, now)
+    later = now + timedelta(days=7)
+    with sessions() as session:
+        add_subscriber(session, "new@example.org", later)
+
+    newsletter_id = start_digest(sessions, later)
+
+    with sessions() as session:
+        rows = session.execute(
+            select(Delivery.address, Delivery.state).where(Delivery.newsletter_id == newsletter_id)
+        )
+        assert dict(rows.all()) == {
+            "old@example.org": "skipped",
+            "new@example.org": "queued",
+        }
+
+
+def test_what_did_not_arrive_counts_as_not_told(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+        add_subscriber(session, "old@example.org", now)
+    add_event(sessions, now, 40, en="Far meeting")
+    first = start_digest(sessions, now)
+    with sessions() as session:
+        newsletters.cancel(session, get_newsletter(session, first), WHO, now)
+    later = now + timedelta(days=7)
+
+    second = start_digest(sessions, later)
+
+    with sessions() as session:
+        query = select(Delivery.state).where(Delivery.newsletter_id == second)
+        assert session.scalars(query).all() == [DeliveryState.QUEUED]
+
+
+def test_a_meeting_cancelled_after_approval_does_not_go_out(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+        add_people(session, 1, now)
+    add_event(sessions, now, 3, en="Meeting that stays")
+    add_event(sessions, now, 4, en="Meeting that is cancelled")
+    with sessions() as session:
+        issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
+        newsletters.approve(session, issue, now, WHO, now - GRACE)
+        newsletter_id = issue.id
+    with sessions() as session:
+        events.withdraw(session, 2, who=WHO, now=now)
+    with sessions() as session:
+        newsletters.start_due(session, now)
+    prepare(sessions, newsletter_id, now)
+
+    with sessions() as session:
+        text = session.scalars(select(Cohort.text)).one()
+    assert "Meeting that stays" in text
+    assert "Meeting that is cancelled" not in text
+
+
+def test_the_public_copy_carries_no_personal_link(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 1, now)
+    newsletter_id = start_letter(sessions, now, en="Hello", cs="Dobrý den")
+
+    with sessions() as session:
+        variants = get_newsletter(session, newsletter_id).variants
+        copies = {variant.lang: variant.html for variant in variants if variant.html}
+    assert set(copies) == {"en", "cs"}
+    assert not any("/u/" in html or "/p/" in html for html in copies.values())
