@@ -128,10 +128,13 @@ def find_issue(session: Session, plan_id: int, period_key: str) -> Newsletter | 
 
 
 def list_newsletters(
-    session: Session, *states: NewsletterState, limit: int = 100
+    session: Session, *states: NewsletterState, before: int | None = None, limit: int = 100
 ) -> Sequence[Newsletter]:
-    """Newsletters in those states (all of them if none is named), newest first."""
+    """Newsletters in those states (all of them if none is named), newest first; only those before
+    the given id, if there is one."""
     query = select(Newsletter).order_by(Newsletter.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(Newsletter.id < before)
     return session.scalars(query.where(Newsletter.state.in_(states)) if states else query).all()
 
 
@@ -166,6 +169,16 @@ def find_variant(newsletter: Newsletter, lang: str) -> Variant | None:
 def find_cohort(session: Session, newsletter_id: int, key: str) -> Cohort | None:
     return session.scalar(
         select(Cohort).where(Cohort.newsletter_id == newsletter_id, Cohort.key == key)
+    )
+
+
+def find_cohort_in(session: Session, newsletter_id: int, lang: str) -> Cohort | None:
+    """The first cohort that got a letter in that language: what its readers read."""
+    return session.scalar(
+        select(Cohort)
+        .where(Cohort.newsletter_id == newsletter_id, Cohort.language == lang, ~Cohort.is_empty)
+        .order_by(Cohort.id)
+        .limit(1)
     )
 
 

@@ -1,7 +1,7 @@
-"""Brings people from elsewhere onto the list: reads, plans, carries out, takes back.
+"""Brings people from elsewhere onto the list: plans it, carries it out, takes it back.
 
-Only addresses that nobody here has ever seen are added. Whoever left, bounced or complained stays
-out, whatever the file or the coordinator says; repeating an import changes nothing.
+Only addresses that nobody here has seen are added. Whoever left, bounced or complained stays out,
+whatever the file or the coordinator says; a repeated import changes nothing.
 """
 
 from collections import Counter
@@ -10,76 +10,39 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from sqlalchemy import delete, exists, func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import ConsentAction, SubscriberState
 from mailer.domain.delivery import DeliveryKind, DeliveryState
-from mailer.domain.errors import Invalid, InvalidAddress, NotFound, Refused
-from mailer.domain.imports import (
-    Columns,
-    Fate,
-    ImportRow,
-    Problem,
-    Rows,
-    Standing,
-    decide_fate,
-    find_columns,
-    read_rows,
-    suggest_domain,
-)
-from mailer.domain.imports_table import Unreadable, UnreadableTable, decode, read_table
+from mailer.domain.errors import Invalid, Refused
+from mailer.domain.imports import Fate, Standing, decide_fate, suggest_domain
 from mailer.i18n import interface_for
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
-from mailer.storage.audit import AuditEntry
 from mailer.storage.consents import Consent
 from mailer.storage.deliveries import Delivery
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, Suppression
 from mailer.usecases import letters
-from mailer.usecases.addresses import Address, read_address
+from mailer.usecases.addresses import Address
+from mailer.usecases.import_files import People, Unusable
+from mailer.usecases.import_records import IMPORTED, THING, make_source
 from mailer.usecases.import_wishes import load_vocabulary
 from mailer.usecases.preferences import Wishes, fit
 
-THING = "subscriber import"
-IMPORTED, UNDONE = "subscribers imported", "subscriber import undone"
-
 GRACE = timedelta(minutes=10)
-"""Nobody is asked before that: time to notice the wrong file."""
+"""Nobody is asked before that: time to notice that it was the wrong file."""
 MAIL_LIVES = timedelta(days=3)
-UNDO_WITHIN = timedelta(hours=24)
 LONGEST_EVIDENCE = 500
 _CHUNK = 1000
-
-UNREADABLE = {
-    Unreadable.EMPTY: N_("There is no address in this."),
-    Unreadable.TOO_BIG: N_("This file is too big. It can have 20 MB; split it into smaller ones."),
-    Unreadable.TOO_LONG: N_(
-        "There are more than 200,000 people in this file. Split it into smaller ones."
-    ),
-    Unreadable.TOO_WIDE: N_(
-        "Line %(line)s is too long, or has more than 200 columns. Is this a list of addresses?"
-    ),
-    Unreadable.WORKBOOK: N_(
-        "This is a workbook. Open it in your spreadsheet program and save it as CSV."
-    ),
-    Unreadable.NOT_TEXT: N_("This is not a text file. Save the list as CSV and try again."),
-}
-PROBLEMS = {
-    Problem.QUOTES: N_("The quotation marks in this line do not match."),
-    Problem.NO_ADDRESS: N_("There is no e-mail address in this line."),
-    Problem.STATUS: N_("This status is unknown, so we cannot tell whether the person has left."),
-}
 
 _NO_EVIDENCE = N_("Write down where and when these people agreed.")
 _LONG_EVIDENCE = N_("This is too long. Use at most 500 characters.")
 _MEANWHILE = N_("Somebody from this list signed up at this very moment. Please try again.")
-_TOO_LATE = N_("An import can be taken back for 24 hours. This one is older.")
-_MAILED = N_("Mail has gone to people of this import, so it can no longer be taken back.")
 
 
 class Mode(StrEnum):
@@ -88,14 +51,6 @@ class Mode(StrEnum):
 
     ASK = "ask"
     CONFIRMED = "confirmed"
-
-
-class UnreadableFile(Invalid):
-    """The file as a whole cannot be used. `message` is the sentence before `line` is put in."""
-
-    def __init__(self, cause: UnreadableTable) -> None:
-        self.message, self.line = UNREADABLE[cause.reason], cause.line
-        super().__init__("file", self.message % {"line": cause.line})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +62,7 @@ class Person:
     key: str
     fate: Fate
     wishes: Wishes
-    is_unconfirmed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """A line that brings nobody, and why, in words; `text` is what stands there."""
-
-    line: int
-    text: str
-    sentence: str
+    is_unconfirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +79,17 @@ class ImportPlan:
     """What an import would do at this moment. Nothing has happened yet."""
 
     people: tuple[Person, ...]
-    invalid: tuple[Unusable, ...]
+    unusable: tuple[Unusable, ...]
     suggestions: tuple[Suggestion, ...]
 
     def list_people(self, fate: Fate) -> list[Person]:
         """Those of one fate, in the order of the file."""
         return [person for person in self.people if person.fate is fate]
 
-    def counts(self) -> dict[str, int]:
+    def count(self) -> dict[str, int]:
         """How many addresses meet each fate, and how many lines are no use."""
         fates = Counter(person.fate for person in self.people)
-        return {fate.value: fates[fate] for fate in Fate} | {"invalid": len(self.invalid)}
+        return {fate.value: fates[fate] for fate in Fate} | {"invalid": len(self.unusable)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,72 +102,48 @@ class ImportResult:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportRecord:
-    """What the log keeps of an import: who did it when, how, and with which counts."""
+class _Proof:
+    """How newcomers enter: what goes into their rows and into their proof of consent."""
 
-    number: int
-    at: datetime
-    who: str
-    mode: str
-    counts: dict[str, int]
-    undone_at: datetime | None
-
-
-def read_file(data: bytes) -> str:
-    """An uploaded file as text, checked as far as `read_people` would. Raises UnreadableFile."""
-    try:
-        text = decode(data)
-    except UnreadableTable as cause:
-        raise UnreadableFile(cause) from cause
-    read_people(text)
-    return text
-
-
-def read_people(text: str, columns: Columns | None = None) -> Rows:
-    """The people in a file or a pasted list; columns are guessed unless given.
-
-    Raises UnreadableFile when the text as a whole cannot be used.
-    """
-    try:
-        table = read_table(text)
-        return read_rows(table, columns or find_columns(table))
-    except UnreadableTable as cause:
-        raise UnreadableFile(cause) from cause
+    source: str
+    evidence: str
+    now: datetime
+    is_confirmed: bool
 
 
 def plan_import(
-    session: Session, rows: Rows, defaults: Wishes, address_key: Callable[[str], str]
+    session: Session, people: People, defaults: Wishes, address_key: Callable[[str], str]
 ) -> ImportPlan:
     """Decide about every row; changes nothing.
 
     `defaults` is what people get whose row says nothing about languages or topics. Of an address
-    that the file has twice the first counts, unless one of them says that the person left.
+    that the file has twice the first row counts, unless one of them says that the person left.
     Raises Invalid for unusable defaults.
     """
     granted = fit(session, defaults)
-    readable, invalid = _read_addresses(rows)
-    keys = [address_key(address.key_text) for _, address in readable]
-    gone = {
-        key
-        for (row, _), key in zip(readable, keys, strict=True)
-        if row.standing is Standing.GONE
-    }
-    known = _Known(session, keys)
     vocabulary = load_vocabulary(session)
-    people: list[Person] = []
-    seen: set[str] = set()
-    for (row, address), key in zip(readable, keys, strict=True):
+    keys = [address_key(address.key_text) for _, address in people.rows]
+    keyed = list(zip(people.rows, keys, strict=True))
+    gone = {key for (row, _), key in keyed if row.standing is Standing.GONE}
+    known = _Known(session, keys)
+    planned: dict[str, Person] = {}
+    doubles: list[Person] = []
+    for (row, address), key in keyed:
         standing = Standing.GONE if key in gone else row.standing
-        fate = Fate.DOUBLE if key in seen else known.decide(key, standing)
-        seen.add(key)
         wishes = Wishes(
             vocabulary.read_languages(row.languages) or granted.languages,
             vocabulary.read_topics(row.topics) or granted.topics,
             granted.cadence,
         )
-        is_unconfirmed = standing is Standing.UNCONFIRMED
-        people.append(Person(row.line, address, key, fate, wishes, is_unconfirmed))
-    return ImportPlan(tuple(people), tuple(invalid), tuple(_suggest(people)))
+        fate = Fate.DOUBLE if key in planned else known.decide(key, standing)
+        person = Person(row.line, address, key, fate, wishes, standing is Standing.UNCONFIRMED)
+        if fate is Fate.DOUBLE:
+            doubles.append(person)
+        else:
+            planned[key] = person
+    return ImportPlan(
+        (*planned.values(), *doubles), people.unusable, tuple(_suggest(planned.values()))
+    )
 
 
 def carry_out(
@@ -234,32 +156,131 @@ def carry_out(
     who: str,
     now: datetime,
 ) -> ImportResult:
-    """Add the new people of a plan that was made in this same transaction.
+    """Add the new people of a plan made in this same transaction; `number` is a new one.
 
     `evidence` says where and when they agreed and goes into each one's proof of consent. In the
-    mode `confirmed` whoever the file marks as unconfirmed is asked all the same. `number` comes
-    from `new_number`. Raises Invalid without evidence, Refused when somebody of the plan signs up
-    by the form at this very moment.
+    mode `confirmed`, whoever the file marks as unconfirmed is asked all the same. Raises Invalid
+    without evidence, Refused when somebody of the plan signs up at this very moment.
     """
-    proof = _read_evidence(evidence)
+    proof = read_evidence(evidence)
     newcomers = plan.list_people(Fate.NEW)
     asked = [one for one in newcomers if mode is Mode.ASK or one.is_unconfirmed]
-    confirmed = [one for one in newcomers if not (mode is Mode.ASK or one.is_unconfirmed)]
+    let_in = [] if mode is Mode.ASK else [one for one in newcomers if not one.is_unconfirmed]
+    source = make_source(number)
     try:
-        for chunk in _chunks(asked):
-            _ask(session, _add(session, chunk, _Entry.asked(number, proof, now)), now)
-        for chunk in _chunks(confirmed):
-            _add(session, chunk, _Entry.confirmed(number, proof, now))
+        _add(session, asked, _Proof(source, proof, now, is_confirmed=False))
+        _add(session, let_in, _Proof(source, proof, now, is_confirmed=True))
     except IntegrityError as error:
         raise Refused(_MEANWHILE) from error
+    counts = plan.count()
     audit.record(
-        session,
-        who,
-        IMPORTED,
-        now,
-        thing=THING,
-        thing_id=number,
-        mode=mode.value,
-        **plan.counts(),
+        session, who, IMPORTED, now, thing=THING, thing_id=number, mode=mode.value, **counts
     )
-    return ImportResult(number, len(asked), len(confirmed))
+    return ImportResult(number, len(asked), len(let_in))
+
+
+def read_evidence(text: str, missing: str = _NO_EVIDENCE) -> str:
+    """Where and when somebody agreed or left, as it is kept. Raises Invalid, with the sentence
+    `missing` when there is none."""
+    evidence = " ".join(text.split())
+    if not evidence:
+        raise Invalid("evidence", missing)
+    if len(evidence) > LONGEST_EVIDENCE:
+        raise Invalid("evidence", _LONG_EVIDENCE)
+    return evidence
+
+
+class _Known:
+    """What is known here about the addresses of a file: asked once, in large pieces."""
+
+    def __init__(self, session: Session, keys: Sequence[str]) -> None:
+        self._states: dict[str, SubscriberState] = {}
+        self._suppressed: set[tuple[str, Scope]] = set()
+        for chunk in _chunks(keys):
+            states = select(Subscriber.address_key, Subscriber.state)
+            rows = session.execute(states.where(Subscriber.address_key.in_(chunk)))
+            self._states.update(rows.tuples().all())
+            scopes = select(Suppression.address_key, Suppression.scope)
+            found = session.execute(scopes.where(Suppression.address_key.in_(chunk)))
+            self._suppressed.update(found.tuples().all())
+
+    def decide(self, key: str, standing: Standing) -> Fate:
+        return decide_fate(
+            standing,
+            self._states.get(key),
+            has_left=(key, Scope.NEWSLETTERS) in self._suppressed,
+            is_dead=(key, Scope.EVERYTHING) in self._suppressed,
+        )
+
+
+def _chunks(things: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (things[at : at + _CHUNK] for at in range(0, len(things), _CHUNK))
+
+
+def _suggest(people: Iterable[Person]) -> Iterator[Suggestion]:
+    for person in people:
+        mailbox = person.address.mailbox
+        if person.fate is Fate.NEW and (meant := suggest_domain(mailbox)):
+            yield Suggestion(person.line, mailbox, meant)
+
+
+def _add(session: Session, people: Sequence[Person], proof: _Proof) -> None:
+    """Rows for people, their consent, and the mail that asks them: a statement per thousand."""
+    adding = insert(Subscriber).returning(Subscriber.id, sort_by_parameter_order=True)
+    for chunk in _chunks(people):
+        names = [uuid4() for _ in chunk]
+        rows = [_subscriber(one, name, proof) for one, name in zip(chunk, names, strict=True)]
+        ids = session.scalars(adding, rows).all()
+        added = list(zip(chunk, ids, names, strict=True))
+        session.execute(insert(Consent), [_consent(one, id_, proof) for one, id_, _ in added])
+        if not proof.is_confirmed:
+            session.execute(insert(Delivery), [_question(*one, proof.now) for one in added])
+
+
+def _subscriber(person: Person, public_id: UUID, proof: _Proof) -> dict[str, Any]:
+    is_confirmed = proof.is_confirmed
+    return {
+        "public_id": public_id,
+        "address": person.address.mailbox,
+        "address_key": person.key,
+        "state": SubscriberState.CONFIRMED if is_confirmed else SubscriberState.PENDING,
+        "language": person.wishes.languages[0],
+        "content_languages": person.wishes.languages,
+        "topics": person.wishes.topics,
+        "cadence": person.wishes.cadence,
+        "source": proof.source,
+        "created_at": proof.now,
+        "confirmed_at": proof.now if is_confirmed else None,
+    }
+
+
+def _consent(person: Person, subscriber_id: int, proof: _Proof) -> dict[str, Any]:
+    """They saw no words of ours, so no wording is claimed."""
+    is_confirmed = proof.is_confirmed
+    return {
+        "subscriber_id": subscriber_id,
+        "action": ConsentAction.IMPORTED if is_confirmed else ConsentAction.REQUESTED,
+        "at": proof.now,
+        "source": proof.source,
+        "topics": person.wishes.topics,
+        "evidence": proof.evidence,
+    }
+
+
+def _question(person: Person, subscriber_id: int, reader_id: UUID, now: datetime) -> dict[str, Any]:
+    """The same mail that a sign-up sets off (see `letters.queue`), a little later."""
+    return {
+        "subscriber_id": subscriber_id,
+        "reader_id": reader_id,
+        "kind": DeliveryKind.TRANSACTIONAL,
+        "language": interface_for(person.wishes.languages[0]),
+        "address": person.address.mailbox,
+        "address_key": person.key,
+        "state": DeliveryState.QUEUED,
+        "template": "confirm",
+        "context": {"jti": letters.make_jti()},
+        "next_at": now + GRACE,
+        "expires_at": now + GRACE + MAIL_LIVES,
+        "created_at": now,
+        "changed_at": now,
+    }

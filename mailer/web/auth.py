@@ -10,7 +10,11 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from flask import Flask, Response, g, redirect, render_template, request, url_for
 from flask import session as cookie
-from flask_login import current_user, user_logged_in, user_logged_out
+from flask_login import (  # type: ignore[import-untyped]  # it ships no types
+    current_user,
+    user_logged_in,
+    user_logged_out,
+)
 from flask_security.core import Security
 from flask_security.signals import user_authenticated
 from flask_security.utils import login_user
@@ -48,7 +52,12 @@ def init_auth(app: Flask, parts: WebParts) -> None:
     app.config.update(SETTINGS, SECURITY_EMAIL_SENDER=parts.config.mail.from_address)
     app.before_request(_meet)
     protect_forms(app)
-    security = Security(app, Coordinators(), login_form=SignInForm, render_template=_render)
+    security = Security(
+        app,
+        Coordinators(),
+        login_form=SignInForm,
+        render_template=_render,  # type: ignore[arg-type]  # Flask takes a status with the page
+    )
     # Pages are the only way in: no JSON, no tokens in the query, no second identity system.
     security.want_json(lambda _request: False)
     security.login_manager.request_loader(lambda _request: None)

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from flask_security.forms import LoginForm
-from wtforms import PasswordField, StringField
+from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from mailer.storage.users import find_user
@@ -22,14 +22,17 @@ def is_desk_path(text: str) -> bool:
     return len(text) <= _LONGEST_PATH and _DESK_PATH.fullmatch(text) is not None
 
 
-class SignInForm(LoginForm):  # type: ignore[misc]  # Flask-Security ships no types for it
+class SignInForm(LoginForm):
     """Flask-Security checks the password, and takes as long for an unknown address."""
 
-    email = StringField(validators=[Length(max=254)])
+    email = EmailField(validators=[Length(max=254)])
     # The hasher fails on monsters, and each try must cost about the same.
     password = PasswordField(validators=[InputRequired(), Length(max=LONGEST)])
-    remember = None
-    submit = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A second cookie, which would outlive the session, is one that nobody here needs.
+        del self.remember
 
     def validate(self, **kwargs: Any) -> bool:
         row = find_user(session(), (self.email.data or "").strip())

@@ -8,10 +8,13 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Request, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import UnsupportedMediaType
+from flask_wtf.csrf import (  # type: ignore[import-untyped]  # it ships no types
+    CSRFError,
+    CSRFProtect,
+)
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from mailer.web.parts import _
+from mailer.web.parts import _, parts
 
 DESK = "/desk"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -45,7 +48,10 @@ def protect_forms(app: Flask) -> None:
 
     @app.before_request
     def refuse_forgeries() -> None:
-        if request.method in _SAFE or not is_desk(request.path):
+        if not is_desk(request.path):
+            return
+        _refuse_nul()
+        if request.method in _SAFE:
             return
         if request.mimetype not in _FORMS:
             raise UnsupportedMediaType
@@ -54,11 +60,23 @@ def protect_forms(app: Flask) -> None:
         csrf.protect()
 
 
+def _refuse_nul() -> None:
+    # PostgreSQL takes no text with this character in it, and no keyboard writes it.
+    typed = [request.path, *(value for _key, values in request.values.lists() for value in values)]
+    if any("\0" in text for text in typed):
+        raise BadRequest
+
+
 def _is_foreign() -> bool:
-    """What the browser itself says about where the form was: it cannot be made to lie."""
+    """What the browser itself says about where the form was: no page can make it lie."""
     site = request.headers.get("Sec-Fetch-Site")
-    if site is not None and site not in ("same-origin", "none"):
-        return True
-    origin = request.headers.get("Origin")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("Origin", "null")
     # "null" is what browsers send from pages with `Referrer-Policy: no-referrer`, as ours.
-    return origin not in (None, "null") and urlsplit(origin).netloc != request.host
+    return origin != "null" and origin.partition("://")[2] not in _hosts()
+
+
+def _hosts() -> tuple[str, str]:
+    # A proxy may hand on its own idea of the host; the configured one is what people type.
+    return request.host, urlsplit(parts().config.site.base_url).netloc

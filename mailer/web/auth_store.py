@@ -1,37 +1,25 @@
 """Coordinators as Flask-Security wants to see them: thin views of our own rows. Never commits."""
 
-from typing import Any, cast
+from typing import Any
 
-from flask_security.core import UserMixin
+from flask_security.core import RoleMixin, UserMixin
 from flask_security.datastore import UserDatastore
 from sqlalchemy import select
 
-from mailer.storage.users import Role, User, find_user
+from mailer.storage.users import User, find_user
 from mailer.web.parts import session
 
 
-class Coordinator(UserMixin):  # type: ignore[misc]  # Flask-Security ships no types for it
-    """One of our users, with the methods Flask-Security calls. `row` is the stored user."""
+class Coordinator(UserMixin):
+    """One of our users, with the methods Flask-Security calls. `row` is the stored user.
+
+    It has no `roles` for Flask-Security: what ours may do is decided in `domain.permissions`.
+    """
 
     def __init__(self, row: User) -> None:
         self.row = row
-
-    @property
-    def id(self) -> int:
-        return self.row.id
-
-    @property
-    def email(self) -> str:
-        return self.row.email
-
-    @property
-    def active(self) -> bool:
-        return self.row.active
-
-    @property
-    def roles(self) -> tuple[()]:
-        """None, to Flask-Security: what a role may do is decided in `domain.permissions`."""
-        return ()
+        self.id, self.email, self.active = row.id, row.email, row.active
+        self.roles = []
 
     @property
     def role_names(self) -> list[str]:
@@ -54,13 +42,17 @@ class Coordinator(UserMixin):  # type: ignore[misc]  # Flask-Security ships no t
         self.row.fs_uniquifier = value
 
 
-class Coordinators(UserDatastore):  # type: ignore[misc]  # as above
+class Coordinators(UserDatastore):
     """The datastore. Users are made by use-cases, never from here."""
 
     def __init__(self) -> None:
-        super().__init__(Coordinator, Role)
+        super().__init__(Coordinator, RoleMixin)
 
-    def find_user(self, **wanted: Any) -> Coordinator | None:
+    def find_user(
+        self,
+        case_insensitive: bool = False,  # noqa: ARG002, FBT001, FBT002  # the library's signature
+        **wanted: Any,
+    ) -> Coordinator | None:
         """By `email` or by `fs_uniquifier`; nothing else identifies a coordinator."""
         if "email" in wanted:
             row = find_user(session(), str(wanted["email"]))
@@ -68,9 +60,6 @@ class Coordinators(UserDatastore):  # type: ignore[misc]  # as above
             epoch = str(wanted["fs_uniquifier"])
             row = session().scalar(select(User).where(User.fs_uniquifier == epoch))
         return Coordinator(row) if row else None
-
-    def find_role(self, role: str) -> Role | None:
-        return cast("Role | None", session().scalar(select(Role).where(Role.name == role)))
 
     def put(self, model: Any) -> Any:
         """Rows already belong to the request's transaction."""

@@ -201,7 +201,8 @@ class Engine:
                 note_refusal(session, claim, outcome.phase, outcome.code, outcome.text, now)
             if self._circuit.reason:
                 drop_setting(session, TROUBLE)
-        self._circuit.close()
+        if outcome.fate in (Fate.ACCEPTED, Fate.REFUSED):  # it answers, so it is not down
+            self._circuit.close()
 
     def _decide(self, claim: Claim, outcome: Outcome, now: datetime) -> Next:
         if outcome.fate == Fate.ACCEPTED:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -16,7 +17,9 @@ from mailer.domain.association import Association
 from mailer.message.links import Links
 from mailer.message.render import Renderer
 from mailer.storage.db import Sessions, open_engine, open_sessions
-from mailer.usecases import setup, users
+from mailer.storage.deliveries import Delivery
+from mailer.storage.users import User, find_user
+from mailer.usecases import passwords, setup, users
 from mailer.usecases.addresses import make_address_key
 from mailer.web.app import create_app
 from mailer.web.parts import WebParts
@@ -51,6 +54,24 @@ class Desk:
     def wait(self, **length: float) -> None:
         self.now += timedelta(**length)
 
+    def mailed_path(self) -> str:
+        """Where the newest “account” mail leads, signed as the worker would do it now."""
+        mail = self.mails()[-1]
+        assert mail.template == "account"
+        return passwords.link_path(self.links, mail.context, self.now)
+
+    def mails(self) -> list[Delivery]:
+        """All mail in the ledger, oldest first."""
+        with self.sessions() as session:
+            return list(session.scalars(select(Delivery).order_by(Delivery.id)))
+
+    def user(self, role: str) -> User:
+        """The coordinator of that role."""
+        with self.sessions() as session:
+            user = find_user(session, f"{role}@example.org")
+            assert user is not None
+            return user
+
 
 @dataclass
 class Browser:
@@ -84,6 +105,11 @@ class Browser:
     def sign_in(self, email: str, password: str = PASSWORD, **more: str) -> TestResponse:
         values = {"email": email, "password": password, **more}
         return self.post("/desk/sign-in", values)
+
+    @property
+    def is_in(self) -> bool:
+        """Whether somebody is signed in."""
+        return self.get("/desk/account").status_code == 200
 
     @property
     def cookie(self) -> str:

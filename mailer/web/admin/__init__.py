@@ -2,24 +2,50 @@
 
 from flask import Flask
 
-from mailer.web.admin import account, log, settings, setup, users
+from mailer.web.admin import (
+    account,
+    deadlines,
+    event_changes,
+    events,
+    findings,
+    log,
+    newsletter_check,
+    newsletter_preview,
+    newsletters,
+    projects,
+    settings,
+    setup,
+    updates,
+    users,
+    venues,
+)
 from mailer.web.auth_limits import limit_tries
 from mailer.web.forms import init_forms
 from mailer.web.parts import WebParts
 
-BLUEPRINTS = (
-    setup.blueprint,
-    account.blueprint,
-    users.blueprint,
-    settings.blueprint,
-    log.blueprint,
+ROOMS = (
+    setup,
+    account,
+    newsletters,
+    newsletter_check,
+    newsletter_preview,
+    events,
+    event_changes,
+    venues,
+    deadlines,
+    updates,
+    projects,
+    findings,
+    users,
+    settings,
+    log,
 )
 
 
 def register(app: Flask) -> None:
     """Put the desk's pages into `app`."""
     init_forms(app)
-    for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
+    for room in ROOMS:
+        app.register_blueprint(room.blueprint)
     parts: WebParts = app.extensions["mailer"]
     limit_tries(app, parts.config.limits.storage)

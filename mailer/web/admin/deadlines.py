@@ -204,7 +204,7 @@ def _show(
     page = render(
         "admin/deadlines/form.html",
         form=form,
-        deadline=deadline,
+        thing=deadline,
         written=written,
         source_lang=source,
     )

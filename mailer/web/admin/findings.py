@@ -81,7 +81,7 @@ def paste() -> Page:
     except Invalid as mistake:
         show_mistake(form, mistake)
         return render("admin/findings/paste.html", form=form), 422
-    said = words().count("%(num)s new row was read.", "%(num)s new rows were read.", result.new)
+    said = words().plural("%(num)s new row was read.", "%(num)s new rows were read.", result.new)
     flash(said if result.new else _("Nothing new: all of this was read before."))
     return go(url_for("findings.show_all"))
 

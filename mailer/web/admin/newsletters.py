@@ -7,12 +7,12 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from mailer.domain.errors import Refused, WrongState
+from mailer.domain.errors import Refused
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.domain.permissions import Permission
 from mailer.domain.progress import percent_done
-from mailer.storage import accounts, audit
-from mailer.storage.newsletters import Newsletter, get_newsletter, list_page
+from mailer.storage import accounts, audiences, audit
+from mailer.storage.newsletters import Newsletter, get_newsletter, list_newsletters
 from mailer.storage.plans import get_plan, list_active_plans
 from mailer.storage.topics import list_topics
 from mailer.usecases import drafts, newsletters
@@ -44,7 +44,7 @@ UNDER_WAY = frozenset(
 def show_all() -> str:
     """All newsletters, newest first, with how far each has come."""
     before = request.args.get("before", type=int)
-    found = list_page(session(), before=before, limit=PER_PAGE + 1)
+    found = list_newsletters(session(), before=before, limit=PER_PAGE + 1)
     is_more = len(found) > PER_PAGE
     found = found[:PER_PAGE]
     sums = accounts.get_accounts(session(), found)
@@ -113,8 +113,6 @@ def save(newsletter_id: int) -> Page:
             now(),
             seen=form.read_seen(),
         )
-    except WrongState:
-        raise
     except Refused as error:
         return _show_conflict(newsletter, form, error)
     if request.form.get("action") == "check":
@@ -180,5 +178,5 @@ def _show_draft(
 
 
 def _count_readers(newsletter: Newsletter, langs: Sequence[str]) -> dict[str, int]:
-    found = drafts.count_audience(session(), newsletter, now())
+    found = audiences.count_audience(session(), newsletter, now())
     return {lang: found.get(lang, 0) for lang in dict.fromkeys((*langs, *found))}

@@ -233,7 +233,7 @@ def _show(
     page = render(
         "admin/projects/form.html",
         form=form,
-        project=project,
+        thing=project,
         written=written,
         source_lang=written.source_lang if written else "",
         known=[one.name for one in list_organisations(session())],

@@ -167,7 +167,7 @@ def _show(
 ) -> tuple[str, int]:
     source = written.source_lang if written else ""
     page = render(
-        "admin/updates/form.html", form=form, update=update, written=written, source_lang=source
+        "admin/updates/form.html", form=form, thing=update, written=written, source_lang=source
     )
     return page, status
 

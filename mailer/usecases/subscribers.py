@@ -1,0 +1,128 @@
+"""What a coordinator does for one person: add, look up, end the subscription on their wish.
+
+The person's own steps are in `subscriptions`; nobody becomes a reader by what is done here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.domain.consent import SignUpStep, SubscriberState
+from mailer.domain.delivery import DeliveryState
+from mailer.message.vocabulary import N_
+from mailer.storage import audit
+from mailer.storage.deliveries import Delivery
+from mailer.storage.newsletters import Newsletter
+from mailer.storage.subscribers import Subscriber, find_by_key, get_subscriber
+from mailer.usecases import subscriptions
+from mailer.usecases.addresses import Address
+from mailer.usecases.consents import Trace
+from mailer.usecases.preferences import Wishes
+from mailer.usecases.subscriber_import import read_evidence
+
+SOURCE = "desk"
+THING = "subscriber"
+
+_NO_REQUEST = N_("Write down where and when the person asked for it.")
+
+
+@dataclass(frozen=True, slots=True)
+class SentMail:
+    """A mail to one person: a newsletter's title, or else the kind of mail it was."""
+
+    at: datetime
+    title: str
+    template: str
+    newsletter_id: int | None
+    state: DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """`step` says what was mailed: CONFIRM the question whether they want the newsletter, and
+    nothing in the other cases. `subscriber_id` None: the address must not be mailed."""
+
+    step: SignUpStep
+    subscriber_id: int | None
+
+
+def add(
+    session: Session,
+    address: Address,
+    key: str,
+    wishes: Wishes,
+    *,
+    evidence: str,
+    who: str,
+    now: datetime,
+) -> Added:
+    """Ask somebody, who said so on paper or by phone, to confirm by mail.
+
+    The same limits hold as for the form: see `subscriptions.sign_up`. `evidence` says where and
+    when they asked. A reader is left as they are and gets no mail. Raises Invalid.
+    """
+    proof = read_evidence(evidence, _NO_REQUEST)
+    known = find_by_key(session, key)
+    if known and known.state is SubscriberState.CONFIRMED:
+        return Added(SignUpStep.ALREADY, known.id)
+    trace = Trace(SOURCE, wishes.languages[0] if wishes.languages else "", evidence=proof)
+    step = subscriptions.sign_up(session, address, key, wishes, trace=trace, now=now)
+    subscriber = find_by_key(session, key)
+    subscriber_id = subscriber.id if subscriber else None
+    audit.record(
+        session, who, "subscriber added", now, thing=THING, thing_id=subscriber_id, step=step.value
+    )
+    return Added(step, subscriber_id)
+
+
+def show_address(session: Session, subscriber_id: int, who: str, now: datetime) -> Subscriber:
+    """The subscriber, whose whole address somebody is about to read: that leaves a trace."""
+    subscriber = get_subscriber(session, subscriber_id)
+    audit.record(session, who, "address shown", now, thing=THING, thing_id=subscriber_id)
+    return subscriber
+
+
+def unsubscribe(
+    session: Session, subscriber_id: int, evidence: str, *, who: str, now: datetime
+) -> bool:
+    """End a subscription because the person asked for it by phone, letter or mail.
+
+    `evidence` says how. False when it had ended already. Raises Invalid without evidence.
+    """
+    subscriber = get_subscriber(session, subscriber_id)
+    trace = Trace(SOURCE, subscriber.language, evidence=read_evidence(evidence, _NO_REQUEST))
+    changed = subscriptions.unsubscribe(session, subscriber, trace=trace, now=now)
+    if changed:
+        audit.record(
+            session, who, "subscriber unsubscribed", now, thing=THING, thing_id=subscriber_id
+        )
+    return changed
+
+
+def list_mails(session: Session, subscriber_id: int, limit: int = 20) -> Sequence[SentMail]:
+    """The last mails to somebody, newest first, and how each of them went."""
+    rows = session.execute(
+        select(Delivery, Newsletter.title)
+        .outerjoin(Newsletter, Newsletter.id == Delivery.newsletter_id)
+        .where(Delivery.subscriber_id == subscriber_id)
+        .order_by(Delivery.id.desc())
+        .limit(limit)
+    )
+    return [
+        SentMail(
+            at=delivery.changed_at,
+            title=title or "",
+            template=delivery.template,
+            newsletter_id=delivery.newsletter_id,
+            state=delivery.state,
+        )
+        for delivery, title in rows
+    ]
+
+
+def list_sources(session: Session) -> Sequence[str]:
+    """Where subscribers have come from so far."""
+    return session.scalars(select(Subscriber.source).distinct().order_by(Subscriber.source)).all()

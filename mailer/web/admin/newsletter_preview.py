@@ -1,0 +1,77 @@
+"""A newsletter as its readers get it: in each language, as HTML and as text, cut off from the
+desk it is shown on."""
+
+from flask import Blueprint, Response, render_template, request
+
+from mailer.domain.errors import NotFound
+from mailer.domain.newsletter import NewsletterKind, NewsletterState
+from mailer.domain.permissions import Permission
+from mailer.message.values import Rendered
+from mailer.storage.newsletters import Newsletter, find_cohort_in, find_variant, get_newsletter
+from mailer.usecases import drafts
+from mailer.usecases.editions import Copy, open_edition, write_letter
+from mailer.web.auth import requires
+from mailer.web.parts import now, parts, session
+from mailer.web.requests import letter_response
+
+blueprint = Blueprint("newsletter_preview", __name__)
+
+NEWCOMER, REGULAR = "newcomer", "regular"
+_OUT = frozenset({NewsletterState.SENDING, NewsletterState.SENT, NewsletterState.CANCELLED})
+
+
+@blueprint.get("/desk/newsletters/<int:newsletter_id>/preview")
+@requires(Permission.VIEW)
+def show(newsletter_id: int) -> str:
+    """The letter in a frame of the width of a phone or a desk, and its text part."""
+    newsletter = get_newsletter(session(), newsletter_id)
+    lang, reader = _wanted(newsletter)
+    return render_template(
+        "admin/newsletters/preview.html",
+        newsletter=newsletter,
+        is_digest=newsletter.kind != NewsletterKind.LETTER,
+        wanted_lang=lang,
+        reader=reader,
+        langs=[variant.lang for variant in newsletter.variants],
+        letter=_write(newsletter, lang, reader),
+    )
+
+
+@blueprint.get("/desk/newsletters/<int:newsletter_id>/letter")
+@requires(Permission.VIEW)
+def letter(newsletter_id: int) -> Response | tuple[str, int]:
+    """The HTML alone, for the frame. Its links open in a new tab."""
+    newsletter = get_newsletter(session(), newsletter_id)
+    lang, reader = _wanted(newsletter)
+    rendered = _write(newsletter, lang, reader)
+    if rendered is None:
+        return render_template("admin/newsletters/no_letter.html"), 200
+    return letter_response(rendered.html.replace("<head>", '<head><base target="_blank">', 1))
+
+
+def _wanted(newsletter: Newsletter) -> tuple[str, str]:
+    langs = [variant.lang for variant in newsletter.variants]
+    lang = request.args.get("lang") or next(iter(langs), "")
+    if lang not in langs:
+        raise NotFound("language", lang)
+    reader = request.args.get("reader", REGULAR)
+    return lang, reader if reader in (NEWCOMER, REGULAR) else REGULAR
+
+
+def _write(newsletter: Newsletter, lang: str, reader: str) -> Rendered | None:
+    """What is sent or was sent in that language; None when there is nothing to say in it."""
+    if newsletter.state in _OUT:
+        return _read_copy(newsletter, lang)
+    edition = open_edition(
+        session(), newsletter, parts().renderer, parts().config.site.base_url, now()
+    )
+    told = drafts.list_told(session(), now()) if reader == REGULAR else {}
+    found = write_letter(edition, drafts.get_reader(edition, lang, told), Copy.TEST)
+    return found.rendered if found else None
+
+
+def _read_copy(newsletter: Newsletter, lang: str) -> Rendered | None:
+    """The public copy; of a language that has none, what the first of its readers got."""
+    variant = find_variant(newsletter, lang)
+    kept = variant if variant and variant.html else find_cohort_in(session(), newsletter.id, lang)
+    return Rendered(kept.subject, kept.preheader, kept.html, kept.text) if kept else None
