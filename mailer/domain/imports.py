@@ -209,7 +209,7 @@ _ALSO_REAL = frozenset(
         "centrum.sk, yahoo.de, yahoo.fr, yahoo.it, yahoo.co.uk, hotmail.fr, hotmail.it",
     )
 )
-_ALIKE = 0.8
+_ALIKE = 0.77
 _FURTHEST = 2
 
 

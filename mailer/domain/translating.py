@@ -3,29 +3,27 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from mailer.domain.texts import Texts, TextState
+from mailer.domain.texts import Text, Texts, TextState
 
 
 class Progress(StrEnum):
-    """ready: fit to be mailed and up to date. begun: a draft, or older than its source."""
+    """ready: all of it fit to be mailed and up to date. missing: not a word. begun: between."""
 
     READY = "ready"
     BEGUN = "begun"
     MISSING = "missing"
 
 
-_FROM_BEST = tuple(Progress)
-
-
 def progress(fields: Sequence[Texts], lang: str) -> Progress:
-    """The worst of `fields` in a language; the first counts always, others once written at all."""
+    """How far `fields` are in a language. The first counts always, others once written at all."""
     counted = [texts for place, texts in enumerate(fields) if place == 0 or texts.source()]
-    return max((_of_one(texts, lang) for texts in counted), key=_FROM_BEST.index)
-
-
-def _of_one(texts: Texts, lang: str) -> Progress:
-    text = texts.by_lang.get(lang)
-    if text is None or not text.text:
+    found = [texts.by_lang.get(lang) for texts in counted]
+    if not any(text and text.text for text in found):
         return Progress.MISSING
-    is_fit = text.state in (TextState.SOURCE, TextState.REVIEWED) and not text.outdated
-    return Progress.READY if is_fit else Progress.BEGUN
+    return Progress.READY if all(map(_is_ready, found)) else Progress.BEGUN
+
+
+def _is_ready(text: Text | None) -> bool:
+    if text is None or not text.text or text.outdated:
+        return False
+    return text.state in (TextState.SOURCE, TextState.REVIEWED)

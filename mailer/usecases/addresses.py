@@ -56,8 +56,6 @@ def read_address(text: str) -> Address:
     local, _, domain = typed.partition("@")
     _check_local(local)
     mailbox = f"{local}@{_read_domain(local, domain)}"
-    if len(mailbox) > LONGEST:
-        raise InvalidAddress(_TOO_LONG)
     return Address(mailbox, mailbox.lower())
 
 

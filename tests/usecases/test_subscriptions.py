@@ -100,7 +100,7 @@ def test_sign_up_of_a_suppressed_address_only_leaves_a_line_in_the_log(
 
     answer = sign_up(session, "anna@example.org", now)
 
-    assert (answer, list_mails(session)) == (SignUpStep.CONFIRM, []) or answer is SignUpStep.NOTHING
+    assert (answer, list_mails(session)) == (SignUpStep.NOTHING, [])
     assert find_by_key(session, key_of("anna@example.org")) is None
     assert session.scalars(select(AuditEntry.action)).all() == ["sign-up not answered"]
 
@@ -189,6 +189,7 @@ def test_confirm_after_leaving_needs_a_fresh_link(session: Session, now: datetim
     left = (reader.state, is_suppressed(session, reader.address_key, Scope.NEWSLETTERS))
     fresh = link_to(reader, now + A_DAY, "new")
     subscriptions.confirm(session, fresh, trace=TRACE, now=now + A_DAY)
+    session.flush()
 
     assert left == (_S.UNSUBSCRIBED, True)
     assert (reader.state, reader.left_at) == (_S.CONFIRMED, None)

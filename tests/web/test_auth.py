@@ -1,12 +1,26 @@
 """The desk's door: who comes in, how often one may try, and where one lands."""
 
-IMPORTS
+from collections.abc import Callable
+
+import pytest
+
+from mailer.storage import audit
+from mailer.usecases import users
+from tests.web.desk import PASSWORD, Desk
+
+SAME_ANSWER = "That e-mail address and password do not go together."
+OPEN = {
+    "security.login",
+    "security.logout",
+    "setup.show",
+    "account.ask_link",
+    "account.set_password",
+}
+
 
 def make_inactive(desk: Desk) -> None:
     with desk.sessions() as session:
-        user = find_user(session, "viewer@example.org")
-        assert user is not None
-        users.deactivate(session, user.id, "test", desk.now)
+        users.deactivate(session, desk.user("viewer").id, "test", desk.now)
 
 
 def make_invited(desk: Desk) -> None:
@@ -86,13 +100,9 @@ def test_every_failed_sign_in_gets_the_same_answer(
 def test_unknown_address_costs_one_password_hash_too(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = desk.app.extensions["security"].pwd_context
-    hashed = []
-    monkeypatch.setattr(
-        desk.app.extensions["security"],
-        "pwd_context",
-        Counting(context, hashed),
-    )
+    security = desk.app.extensions["security"]
+    hashed: list[str] = []
+    monkeypatch.setattr(security, "pwd_context", Counting(security.pwd_context, hashed))
 
     desk.browse().sign_in("nobody@example.org")
 
@@ -232,3 +242,13 @@ def test_permission_below_the_page_s_is_refused(desk: Desk) -> None:
 
     assert answer.status_code == 403
     assert "Your role does not include" in answer.text
+
+
+def test_every_page_of_the_desk_but_the_door_names_its_permission(desk: Desk) -> None:
+    pages = {rule.endpoint for rule in desk.app.url_map.iter_rules() if "/desk" in rule.rule}
+
+    open_pages = {
+        page for page in pages if not hasattr(desk.app.view_functions[page], "permission")
+    }
+
+    assert open_pages == OPEN

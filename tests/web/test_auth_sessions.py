@@ -1,6 +1,12 @@
 """What a session is good for, what ends it, and what is refused although it is there."""
 
-IMPORTS
+from datetime import datetime
+
+import pytest
+from flask.sessions import SecureCookieSessionInterface
+
+from tests.web.desk import PASSWORD, Desk, open_desk
+
 
 @pytest.mark.parametrize("value", [None, "", "x", "x" * 5000])
 def test_post_without_the_session_s_token_is_refused(desk: Desk, value: str | None) -> None:
@@ -84,11 +90,9 @@ def test_sign_in_by_json_is_no_way_around_the_form(desk: Desk) -> None:
 
 
 def test_token_in_the_query_signs_nobody_in(desk: Desk) -> None:
-    with desk.app.test_request_context(), desk.sessions() as session:
-        user = find_user(session, "admin@example.org")
-        assert user is not None
-        serializer = desk.app.extensions["security"].remember_token_serializer
-        token = serializer.dumps({"ver": "5", "uid": user.fs_uniquifier, "fs_paa": 0, "exp": 0})
+    serializer = desk.app.extensions["security"].remember_token_serializer
+    epoch = desk.user("admin").fs_uniquifier
+    token = serializer.dumps({"ver": "5", "uid": epoch, "fs_paa": 0, "exp": 0})
 
     by_query = desk.browse().get(f"/desk/account?auth_token={token}")
     by_header = desk.browse().client.get("/desk/account", headers={"Authentication-Token": token})
@@ -119,10 +123,7 @@ def test_sign_out_ends_every_copy_of_the_session(desk: Desk) -> None:
 @pytest.mark.parametrize("action", ["role", "shut-out"])
 def test_changed_rights_end_the_person_s_sessions(desk: Desk, action: str) -> None:
     admin, editor = desk.sign_in("admin"), desk.sign_in("editor")
-    with desk.sessions() as session:
-        user = find_user(session, "editor@example.org")
-        assert user is not None
-    page = f"/desk/users/{user.id}"
+    page = f"/desk/users/{desk.user('editor').id}"
 
     answer = admin.post(f"{page}/{action}", {"role": "viewer"}, page=page)
 
@@ -172,15 +173,25 @@ def test_static_file_answers_whoever_sends_a_session(desk: Desk) -> None:
 
 
 def test_cookie_signed_with_another_key_opens_nothing(desk: Desk) -> None:
-    forged = SecureCookieSessionInterface().get_signing_serializer(desk.app)
-    assert forged is not None
-    with desk.sessions() as session:
-        user = find_user(session, "admin@example.org")
-        assert user is not None
-        cookie = str(forged.dumps({"_user_id": user.fs_uniquifier, "_fresh": True}))
+    signer = SecureCookieSessionInterface().get_signing_serializer(desk.app)
+    assert signer is not None
+    cookie = str(signer.dumps({"_user_id": desk.user("admin").fs_uniquifier, "_fresh": True}))
     opens, fails = desk.browse(), desk.browse()
 
     opens.client.set_cookie("desk", cookie, path="/desk")
     fails.client.set_cookie("desk", cookie[:-4] + "AAAA", path="/desk")
 
     assert [opens.is_in, fails.is_in] == [True, False]
+
+
+@pytest.mark.parametrize("path", ["/desk/log?who=%00", "/desk/settings/plans/%00", "/desk/%00"])
+def test_nul_in_an_address_is_refused_before_any_database_sees_it(desk: Desk, path: str) -> None:
+    answer = desk.sign_in().get(path)
+
+    assert answer.status_code == 400
+
+
+def test_nul_in_a_form_is_refused_before_any_database_sees_it(desk: Desk) -> None:
+    answer = desk.browse().sign_in("ad\0min@example.org")
+
+    assert answer.status_code == 400

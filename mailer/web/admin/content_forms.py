@@ -31,7 +31,7 @@ from mailer.storage.venues import load_venues
 from mailer.usecases.editing import LONGEST, LONGEST_LINK, LONGEST_TEXT, Wording, Wordings
 from mailer.web.forms import DeskForm, show_mistake
 
-Choices = list[tuple[str, str]]
+Choices = dict[str, str]
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     "title": (N_("Title"), ""),
@@ -46,15 +46,15 @@ TEXTS: Mapping[str, tuple[str, str]] = {
 }
 """Label and hint of each text that a thing may have."""
 
-STATES = (
-    (TextState.DRAFT.value, N_("Draft: do not send yet")),
-    (TextState.REVIEWED.value, N_("Checked: may be sent")),
-)
+STATES = {
+    TextState.DRAFT.value: N_("Draft: do not send yet"),
+    TextState.REVIEWED.value: N_("Checked: may be sent"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What can be chosen in these forms, as (code, name) in the coordinator's language."""
+    """What can be chosen in these forms: names in the coordinator's language, by code."""
 
     content_languages: tuple[str, ...]
     spoken: Choices
@@ -73,13 +73,13 @@ def load_options(session: Session, lang: str) -> Options:
     places = [(str(key), _place_name(one.name.source(), one.street)) for key, one in venues.items()]
     return Options(
         content_languages=content,
-        spoken=[(code, language_name(code, lang)) for code in spoken],
-        topics=[
-            (topic.slug, name.pick((lang,), fallback).text or topic.slug)
+        spoken={code: language_name(code, lang) for code in spoken},
+        topics={
+            topic.slug: name.pick((lang,), fallback).text or topic.slug
             for topic, name in list_topics(session)
-        ],
-        projects=[(str(one.id), one.title.source() or one.slug) for one in projects],
-        venues=sorted(places, key=lambda place: place[1].casefold()),
+        },
+        projects={str(one.id): one.title.source() or one.slug for one in projects},
+        venues=dict(sorted(places, key=lambda place: place[1].casefold())),
     )
 
 
@@ -123,22 +123,22 @@ class ContentForm(DeskForm):
     texts: Sequence[str] = ("title",)
 
     revision = HiddenField(default="0")
-    written_in = SelectField(N_("Language of this text"), [Optional()], choices=[])
+    written_in = SelectField(N_("Language of this text"), [Optional()], choices={})
     title = text_field("title", required=True)
     topics = Ticks(
         N_("Topics"),
-        choices=[],
+        choices={},
         description=N_("Readers of any of these get it. None ticked: everybody does."),
     )
-    project = SelectField(N_("Project"), [Optional()], choices=[], default="")
+    project = SelectField(N_("Project"), [Optional()], choices={}, default="")
 
     def offer(self, options: Options) -> None:
         """Fill in what can be chosen."""
-        self.written_in.choices = [
-            (code, get_language(code).endonym) for code in options.content_languages
-        ]
+        self.written_in.choices = {
+            code: get_language(code).endonym for code in options.content_languages
+        }
         self.topics.choices = options.topics
-        self.project.choices = [("", "–"), *options.projects]
+        self.project.choices = {"": "–", **options.projects}
 
     @property
     def seen_revision(self) -> int:

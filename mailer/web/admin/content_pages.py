@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from flask import redirect, render_template, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from mailer.domain.content import Status, Visibility
@@ -81,6 +82,12 @@ def render(template: str, **values: Any) -> str:
 def say_when(when: When) -> str:
     """A moment in full, with its weekday, and by whose clock."""
     return in_words(when, words().lang, full=True, tz=EVERYBODY)
+
+
+def typed() -> MultiDict[str, str] | None:
+    """What was sent with the form; None when the page was only opened, so that the form shows
+    what is saved."""
+    return request.form if request.method == "POST" else None
 
 
 def pressed() -> str:

@@ -27,7 +27,7 @@ from mailer.web.admin.content_forms import (
     text_field,
     with_translations,
 )
-from mailer.web.admin.content_pages import Page, attempt, go, marks, pressed, render
+from mailer.web.admin.content_pages import Page, attempt, go, marks, pressed, render, typed
 from mailer.web.admin.when_form import WhenForm, fields_of
 from mailer.web.auth import requires, who
 from mailer.web.parts import _, now, session, words
@@ -42,13 +42,13 @@ class DeadlineForm(ContentForm):
 
     kind = RadioField(
         N_("What can people do?"),
-        choices=[(kind.value, name) for kind, name in DEADLINES.items()],
+        choices={kind.value: name for kind, name in DEADLINES.items()},
         default=DeadlineKind.OPEN_CALL.value,
     )
     closes = FormField(WhenForm)
     summary = text_field("summary")
     url = link_field(N_("Link to take part"))
-    event = SelectField(N_("Belongs to the event"), [Optional()], choices=[], default="")
+    event = SelectField(N_("Belongs to the event"), [Optional()], choices={}, default="")
 
     def edit(self, source_lang: str) -> DeadlineEdit:
         """The deadline as it was typed."""
@@ -93,7 +93,7 @@ def show_all() -> str:
 @requires(Permission.WRITE)
 def create() -> Page:
     """A new deadline."""
-    form = _offer(DeadlineForm(request.form, written_in=get_fallback(session())))
+    form = _offer(DeadlineForm(typed(), written_in=get_fallback(session())))
     if request.method == "GET":
         return _show(form)
     if not form.validate():
@@ -168,7 +168,7 @@ def _build_form(deadline: Deadline, written: Written) -> Any:
     form = with_translations(DeadlineForm, others)
     return _offer(
         form(
-            request.form,
+            typed(),
             revision=str(deadline.revision),
             kind=deadline.kind.value,
             closes=fields_of(deadline.closes),
@@ -186,10 +186,10 @@ def _offer(form: Any, event_id: int | None = None) -> Any:
     """The form with its choices: coming events, and the one that it has."""
     form.offer(load_options(session(), words().lang))
     coming = event_values(session(), list_upcoming(session(), now().date()))
-    choices = [(str(one.id), one.title.source()) for one in coming]
-    if event_id and str(event_id) not in dict(choices):
-        choices.append((str(event_id), _("the event it has now")))
-    form.event.choices = [("", "–"), *choices]
+    choices = {"": "–", **{str(one.id): one.title.source() for one in coming}}
+    if event_id:
+        choices.setdefault(str(event_id), _("the event it has now"))
+    form.event.choices = choices
     return form
 
 

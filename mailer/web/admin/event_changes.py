@@ -12,7 +12,7 @@ from mailer.message.vocabulary import N_
 from mailer.storage.events import Event, as_values, get_event
 from mailer.usecases import event_changes
 from mailer.web.admin.content_forms import link_field
-from mailer.web.admin.content_pages import Page, attempt, go, render
+from mailer.web.admin.content_pages import Page, attempt, go, render, typed
 from mailer.web.admin.when_form import NONE, WhenForm, fields_of
 from mailer.web.auth import requires, who
 from mailer.web.forms import DeskForm, show_mistake
@@ -20,13 +20,13 @@ from mailer.web.parts import _, now, session
 
 blueprint = Blueprint("event_changes", __name__)
 
-CHOICES = (
-    ("move", N_("It moves to a new date")),
-    ("postpone", N_("It is postponed, the new date is not known yet")),
-    ("online", N_("It moves online, at the same time")),
-    ("cancel", N_("It is cancelled")),
-    ("reinstate", N_("It takes place after all")),
-)
+CHOICES = {
+    "move": N_("It moves to a new date"),
+    "postpone": N_("It is postponed, the new date is not known yet"),
+    "online": N_("It moves online, at the same time"),
+    "cancel": N_("It is cancelled"),
+    "reinstate": N_("It takes place after all"),
+}
 _OFF = (Status.CANCELLED, Status.POSTPONED)
 
 
@@ -74,15 +74,15 @@ def tell(event_id: int) -> Page:
 def _build_form(event: Event) -> NewsForm:
     rows = [fields_of(row.when) for row in event.sessions]
     form = NewsForm(
-        request.form,
+        typed(),
         revision=str(event.revision),
         sessions=rows,
         news="reinstate" if event.status is Status.CANCELLED else "move",
         online_url=event.online_url,
     )
-    form.news.choices = [
-        (code, name) for code, name in CHOICES if code != "reinstate" or event.status in _OFF
-    ]
+    form.news.choices = {
+        code: name for code, name in CHOICES.items() if code != "reinstate" or event.status in _OFF
+    }
     return form
 
 

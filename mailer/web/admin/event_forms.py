@@ -27,24 +27,24 @@ from mailer.usecases.venues import LONGEST_NAME, VenueEdit
 from mailer.web.admin.content_forms import ContentForm, Options, Ticks, link_field, text_field
 from mailer.web.admin.when_form import WhenForm, fields_of
 
-ATTENDANCES = (
-    (Attendance.IN_PERSON.value, N_("At a place")),
-    (Attendance.ONLINE.value, N_("Online")),
-    (Attendance.HYBRID.value, N_("Both")),
-)
-REGISTRATIONS = (
-    (Registration.NONE.value, N_("Not needed")),
-    (Registration.RECOMMENDED.value, N_("Please register")),
-    (Registration.REQUIRED.value, N_("Required")),
-    (Registration.WAITLIST.value, N_("Full, with a waiting list")),
-    (Registration.FULL.value, N_("Full")),
-    (Registration.CLOSED.value, N_("Closed")),
-)
-SESSION_STATUSES = (
-    (Status.SCHEDULED.value, N_("Takes place")),
-    (Status.RESCHEDULED.value, N_("Was moved to this date")),
-    (Status.CANCELLED.value, N_("Cancelled")),
-)
+ATTENDANCES = {
+    Attendance.IN_PERSON.value: N_("At a place"),
+    Attendance.ONLINE.value: N_("Online"),
+    Attendance.HYBRID.value: N_("Both"),
+}
+REGISTRATIONS = {
+    Registration.NONE.value: N_("Not needed"),
+    Registration.RECOMMENDED.value: N_("Please register"),
+    Registration.REQUIRED.value: N_("Required"),
+    Registration.WAITLIST.value: N_("Full, with a waiting list"),
+    Registration.FULL.value: N_("Full"),
+    Registration.CLOSED.value: N_("Closed"),
+}
+SESSION_STATUSES = {
+    Status.SCHEDULED.value: N_("Takes place"),
+    Status.RESCHEDULED.value: N_("Was moved to this date"),
+    Status.CANCELLED.value: N_("Cancelled"),
+}
 SPOKEN_LABELS = {
     SpokenRole.MAIN: N_("Spoken languages"),
     SpokenRole.INTERPRETATION: N_("Interpretation into"),
@@ -58,7 +58,7 @@ class SessionForm(WhenForm):
     """One sitting: when, where, in which languages."""
 
     id = HiddenField()
-    venue = SelectField(N_("Place"), [Optional()], choices=[], default="")
+    venue = SelectField(N_("Place"), [Optional()], choices={}, default="")
     new_place = StringField(N_("Name of the new place"), [Optional(), Length(max=LONGEST_NAME)])
     new_street = StringField(N_("Street and number"), [Optional(), Length(max=200)])
     new_city = StringField(N_("Town"), [Optional(), Length(max=100)])
@@ -66,15 +66,15 @@ class SessionForm(WhenForm):
     status = SelectField(
         N_("This session"), choices=SESSION_STATUSES, default=Status.SCHEDULED.value
     )
-    main = Ticks(SPOKEN_LABELS[SpokenRole.MAIN], choices=[])
-    interpretation = Ticks(SPOKEN_LABELS[SpokenRole.INTERPRETATION], choices=[])
-    materials = Ticks(SPOKEN_LABELS[SpokenRole.MATERIALS], choices=[])
-    on_request = Ticks(SPOKEN_LABELS[SpokenRole.ON_REQUEST], choices=[])
-    sign = Ticks(SPOKEN_LABELS[SpokenRole.SIGN], choices=[])
+    main = Ticks(SPOKEN_LABELS[SpokenRole.MAIN], choices={})
+    interpretation = Ticks(SPOKEN_LABELS[SpokenRole.INTERPRETATION], choices={})
+    materials = Ticks(SPOKEN_LABELS[SpokenRole.MATERIALS], choices={})
+    on_request = Ticks(SPOKEN_LABELS[SpokenRole.ON_REQUEST], choices={})
+    sign = Ticks(SPOKEN_LABELS[SpokenRole.SIGN], choices={})
 
     def offer(self, options: Options) -> None:
         """Fill in the places and languages that can be chosen."""
-        self.venue.choices = [("", "–"), *options.venues]
+        self.venue.choices = {"": "–", **options.venues}
         for field in (self.main, self.interpretation, self.materials, self.on_request, self.sign):
             field.choices = options.spoken
 

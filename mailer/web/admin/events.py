@@ -12,7 +12,7 @@ from mailer.storage.events import Event, get_event
 from mailer.storage.languages import get_fallback
 from mailer.usecases import events
 from mailer.web.admin.content_forms import Written, load_options, load_written, with_translations
-from mailer.web.admin.content_pages import Page, attempt, go, pressed, render
+from mailer.web.admin.content_pages import Page, attempt, go, pressed, render, typed
 from mailer.web.admin.event_forms import EventForm, event_fields
 from mailer.web.admin.event_list import Wanted, list_events
 from mailer.web.auth import requires, who
@@ -33,7 +33,7 @@ def show_all() -> str:
         groups=groups,
         wanted=wanted,
         options=options,
-        language_names=[(code, get_language(code).endonym) for code in options.content_languages],
+        language_names={code: get_language(code).endonym for code in options.content_languages},
     )
 
 
@@ -41,7 +41,7 @@ def show_all() -> str:
 @requires(Permission.WRITE)
 def create() -> Page:
     """A new event, in the language that the coordinator writes in."""
-    form = EventForm(request.form, written_in=get_fallback(session()))
+    form = EventForm(typed(), written_in=get_fallback(session()))
     form.offer(load_options(session(), words().lang))
     if request.method == "GET":
         return _show(form)
@@ -107,7 +107,7 @@ def _build_form(event: Event, written: Written) -> Any:
     options = load_options(session(), words().lang)
     others = [lang for lang in options.content_languages if lang != written.source_lang]
     form = with_translations(EventForm, others)
-    filled = form(request.form, **event_fields(event), **written.fields)
+    filled = form(typed(), **event_fields(event), **written.fields)
     filled.offer(options)
     return filled
 

@@ -13,7 +13,7 @@ from mailer.message.vocabulary import N_
 from mailer.storage.imports import FindingState, list_imports
 from mailer.usecases.findings import Choice, decide
 from mailer.usecases.websites import import_website
-from mailer.web.admin.content_pages import Page, go, render
+from mailer.web.admin.content_pages import Page, go, render, typed
 from mailer.web.admin.finding_list import find_next, list_findings
 from mailer.web.admin.projects import ROLES
 from mailer.web.auth import requires, who
@@ -71,7 +71,7 @@ def show_all() -> str:
 @requires(Permission.WRITE)
 def paste() -> Page:
     """Read the text of a website."""
-    form = PasteForm(request.form)
+    form = PasteForm(typed())
     if request.method == "GET":
         return render("admin/findings/paste.html", form=form)
     if not form.validate():
@@ -90,7 +90,7 @@ def paste() -> Page:
 @requires(Permission.WRITE)
 def settle(finding_id: int) -> Page:
     """Decide about one row, and go on to the next open question."""
-    form = DecisionForm(request.form)
+    form = DecisionForm(typed())
     if not form.validate():
         return _page(finding_id, form), 422
     choice, value = Choice(form.choice.data), form.value.data or ""

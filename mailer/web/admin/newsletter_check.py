@@ -49,7 +49,7 @@ def test(newsletter_id: int) -> Page:
         session(), newsletter, form.to.data or [], form.languages.data or [], who(), now()
     )
     flash(
-        words().count(
+        words().plural(
             "%(num)d test mail is on its way.", "%(num)d test mails are on their way.", queued
         )
     )
@@ -103,11 +103,9 @@ def _grace() -> timedelta:
 def _approve_form(newsletter: Newsletter) -> ApproveForm:
     is_planned = newsletter.send_at is not None and newsletter.send_at > now() + _grace()
     form = ApproveForm(request.form, when=PLANNED if is_planned else AT_ONCE)
+    grace = how_long(_grace(), words().lang)
     form.when.choices = [
-        (
-            AT_ONCE,
-            _("Now. The first mail leaves in %(time)s.", time=how_long(_grace(), words().lang)),
-        ),
+        (AT_ONCE, _("Now. The first mail leaves in %(time)s.", time=grace)),
         (TIME, _("At another time, Prague time:")),
     ]
     if is_planned:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from mailer.domain.delivery import Account, DeliveryState
-from mailer.domain.newsletter import NewsletterState
+from mailer.domain.newsletter import NewsletterState, check_move
 from mailer.domain.permissions import Permission
 from mailer.domain.progress import RATE_WINDOW, RETRIED, group_counts, percent_done, time_left
 from mailer.storage import accounts, audiences, audit
@@ -100,6 +100,7 @@ def resume(newsletter_id: int) -> Response:
 def cancel(newsletter_id: int) -> Response | str:
     """Ask whether it is meant, and then let nobody else get it."""
     newsletter = get_newsletter(session(), newsletter_id)
+    check_move(newsletter.state, NewsletterState.CANCELLED)
     if request.method == "GET":
         account = accounts.get_account(session(), newsletter)
         return render_template(

@@ -26,7 +26,7 @@ from mailer.web.admin.content_forms import (
     text_field,
     with_translations,
 )
-from mailer.web.admin.content_pages import Page, attempt, go, marks, pressed, render
+from mailer.web.admin.content_pages import Page, attempt, go, marks, pressed, render, typed
 from mailer.web.admin.when_form import DAY, WhenForm, fields_of
 from mailer.web.auth import requires, who
 from mailer.web.forms import DeskForm
@@ -53,10 +53,14 @@ STATUSES = {
     ProjectStatus.FINISHED: (N_("Finished"), "grey"),
     ProjectStatus.CANCELLED: (N_("Cancelled"), "red"),
 }
-_OVERRIDES = [
-    ("", N_("as its dates say")),
-    *((status.value, STATUSES[status][0]) for status in ProjectStatus if status != "unknown"),
-]
+_OVERRIDES = {
+    "": N_("as its dates say"),
+    **{
+        status.value: said
+        for status, (said, _tone) in STATUSES.items()
+        if status is not ProjectStatus.UNKNOWN
+    },
+}
 
 
 class PartnerForm(DeskForm):
@@ -69,7 +73,7 @@ class PartnerForm(DeskForm):
     )
     role = SelectField(
         N_("Its part"),
-        choices=[(role.value, name) for role, name in ROLES.items()],
+        choices={role.value: name for role, name in ROLES.items()},
         default=OrganisationRole.PARTNER.value,
     )
 
@@ -129,7 +133,7 @@ def show_all() -> str:
 @requires(Permission.WRITE)
 def create() -> Page:
     """A new project."""
-    form = ProjectForm(request.form, written_in=get_fallback(session()), period={"kind": DAY})
+    form = ProjectForm(typed(), written_in=get_fallback(session()), period={"kind": DAY})
     form.offer(load_options(session(), words().lang))
     if request.method == "GET":
         return _show(form)
@@ -199,7 +203,7 @@ def _build_form(project: Project, written: Written) -> Any:
     others = [lang for lang in options.content_languages if lang != written.source_lang]
     override = project.status_override
     form = with_translations(ProjectForm, others)(
-        request.form,
+        typed(),
         revision=str(project.revision),
         period=fields_of(project.period),
         partners=[

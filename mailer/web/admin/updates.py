@@ -27,7 +27,7 @@ from mailer.web.admin.content_forms import (
     text_field,
     with_translations,
 )
-from mailer.web.admin.content_pages import Page, attempt, go, marks, pressed, render
+from mailer.web.admin.content_pages import Page, attempt, go, marks, pressed, render, typed
 from mailer.web.auth import requires, who
 from mailer.web.parts import _, now, session, words
 
@@ -42,7 +42,7 @@ class UpdateForm(ContentForm):
     teaser = text_field("teaser")
     body = text_field("body")
     kind = SelectField(
-        N_("What kind of news"), choices=[(kind.value, name) for kind, name in UPDATES.items()]
+        N_("What kind of news"), choices={kind.value: name for kind, name in UPDATES.items()}
     )
     url = link_field(N_("Link to read more"))
     published_at = DateTimeLocalField(
@@ -74,7 +74,7 @@ def show_all() -> str:
     langs = list_content_languages(session())
     values = as_values(session(), list_all(session()))
     rows = [(one, marks((one.title, one.teaser), langs)) for one in values]
-    projects = dict(load_options(session(), words().lang).projects)
+    projects = load_options(session(), words().lang).projects
     return render("admin/updates/list.html", rows=rows, kinds=UPDATES, projects=projects)
 
 
@@ -83,7 +83,7 @@ def show_all() -> str:
 def create() -> Page:
     """A new update; `?project=` chooses its project."""
     wanted = request.args.get("project", "")
-    form = UpdateForm(request.form, written_in=get_fallback(session()), project=wanted)
+    form = UpdateForm(typed(), written_in=get_fallback(session()), project=wanted)
     form.offer(load_options(session(), words().lang))
     if request.method == "GET":
         return _show(form)
@@ -148,7 +148,7 @@ def _build_form(update: Update, written: Written) -> Any:
     options = load_options(session(), words().lang)
     others = [lang for lang in options.content_languages if lang != written.source_lang]
     form = with_translations(UpdateForm, others)(
-        request.form,
+        typed(),
         revision=str(update.revision),
         kind=update.kind.value,
         published_at=update.published_at.astimezone(ZoneInfo(DEFAULT_TZ)).replace(tzinfo=None),

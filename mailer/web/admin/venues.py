@@ -16,7 +16,7 @@ from mailer.storage.texts import load_texts
 from mailer.storage.venues import Venue, load_venues
 from mailer.usecases import venues
 from mailer.usecases.venues import LONGEST_NAME, VenueEdit, get_venue
-from mailer.web.admin.content_pages import Page, go, render
+from mailer.web.admin.content_pages import Page, go, render, typed
 from mailer.web.auth import requires, who
 from mailer.web.forms import DeskForm, show_mistake
 from mailer.web.parts import _, now, session
@@ -81,7 +81,7 @@ def _build_form(venue: Venue, names: Texts) -> Any:
     known = {f"name_{lang}": names.pick((lang,), lang).text for lang in others}
     known = {name: text if name[5:] in names.by_lang else "" for name, text in known.items()}
     return type("VenueForm", (VenueForm,), fields)(
-        request.form,
+        typed(),
         name=names.source(),
         street=venue.street,
         postcode=venue.postcode,

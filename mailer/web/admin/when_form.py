@@ -24,34 +24,34 @@ from mailer.web.forms import DeskForm
 from mailer.web.parts import words
 
 TIME, DAY, ABOUT, NONE = "time", "day", "about", "none"
-KINDS = (
-    (TIME, N_("Exact time")),
-    (DAY, N_("All day")),
-    (ABOUT, N_("About a month or season")),
-    (NONE, N_("Not known yet")),
-)
+KINDS = {
+    TIME: N_("Exact time"),
+    DAY: N_("All day"),
+    ABOUT: N_("About a month or season"),
+    NONE: N_("Not known yet"),
+}
 _ACROSS = "across"
-SEASONS = (
-    ("spring", N_("spring")),
-    ("summer", N_("summer")),
-    ("autumn", N_("autumn")),
-    ("winter", N_("winter: January to March")),
-    (_ACROSS, N_("winter: from December on")),
-)
+SEASONS = {
+    "spring": N_("spring"),
+    "summer": N_("summer"),
+    "autumn": N_("autumn"),
+    "winter": N_("winter: January to March"),
+    _ACROSS: N_("winter: from December on"),
+}
 _YEAR = NumberRange(FIRST_YEAR, LAST_YEAR)
 
 
-def _months() -> list[tuple[str, str]]:
+def _months() -> dict[str, str]:
     names = get_locale(words().lang).months["stand-alone"]["wide"]
-    return [(str(number), str(names[number])) for number in range(1, 13)]
+    return {str(number): str(names[number]) for number in range(1, 13)}
 
 
-def _parts() -> list[tuple[str, str]]:
-    return [("", N_("the whole year")), *_months(), *SEASONS]
+def _parts() -> dict[str, str]:
+    return {"": N_("the whole year"), **_months(), **SEASONS}
 
 
-def _last_months() -> list[tuple[str, str]]:
-    return [("", "–"), *_months()]
+def _last_months() -> dict[str, str]:
+    return {"": "–", **_months()}
 
 
 class WhenForm(DeskForm):

@@ -1,6 +1,12 @@
 """One's own account and password, and the way back for whoever forgot it."""
 
-IMPORTS
+from pathlib import Path
+
+import pytest
+
+from mailer.usecases import users
+from tests.web.desk import PASSWORD, Desk
+
 
 def test_changed_password_keeps_this_device_and_ends_the_others(desk: Desk) -> None:
     phone, laptop = desk.sign_in(), desk.sign_in()
@@ -56,7 +62,8 @@ def test_forgotten_password_is_set_by_a_mailed_link_once(desk: Desk) -> None:
 
 
 def test_answer_about_a_forgotten_password_is_the_same_for_everybody(desk: Desk) -> None:
-    make_inactive(desk)
+    with desk.sessions() as session:
+        users.deactivate(session, desk.user("viewer").id, "test", desk.now)
 
     answers = {
         email: desk.browse().post("/desk/forgotten", {"email": email}).text.replace(email, "…")

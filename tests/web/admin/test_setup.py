@@ -1,6 +1,13 @@
 """The first administrator: whoever knows the code from the console, and nobody after."""
 
-IMPORTS
+from datetime import datetime
+
+import pytest
+
+from mailer.storage.users import find_user
+from mailer.usecases import users
+from tests.web.desk import PASSWORD, Desk, open_desk
+
 
 @pytest.fixture
 def empty(sqlite_url: str, now: datetime) -> Desk:
