@@ -45,9 +45,22 @@ def run_postgres() -> Iterator[str]:
     pg_ctl = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-w", "-s"]
     try:
         subprocess.run(
-            [*as_user, str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres",
-             "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"],
-            check=True, stdout=subprocess.DEVNULL,
+            [
+                *as_user,
+                str(binaries / "initdb"),
+                "-D",
+                str(data),
+                "-A",
+                "trust",
+                "-U",
+                "postgres",
+                "--no-sync",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
         options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=60"
         subprocess.run([*pg_ctl, "-o", options, "-l", str(folder / "log"), "start"], check=True)

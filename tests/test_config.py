@@ -118,7 +118,11 @@ def test_all_mistakes_are_reported_together(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [(None, "No such file"), ("[site", "not valid TOML"), ("[site]\n", "site.secret_keys: missing")],
+    [
+        (None, "No such file"),
+        ("[site", "not valid TOML"),
+        ("[site]\n", "site.secret_keys: missing"),
+    ],
 )
 def test_a_broken_file_says_what_to_do(tmp_path: Path, text: str | None, says: str) -> None:
     path = tmp_path / "config.toml" if text is None else write(tmp_path, text)

@@ -81,7 +81,9 @@ def test_no_template_switches_escaping_off() -> None:
 
 
 def test_no_page_has_inline_script_or_style() -> None:
-    inline = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*ld\+json)|<[^>{]*\s(style|on[a-z]+)=|<style")
+    inline = re.compile(
+        r"<script(?![^>]*\bsrc=)(?![^>]*ld\+json)|<[^>{]*\s(style|on[a-z]+)=|<style"
+    )
     marked = [
         str(path.relative_to(ROOT))
         for path in (ROOT / "templates" / "pages").rglob("*.html")

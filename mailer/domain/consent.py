@@ -1,4 +1,4 @@
-"""Who may be mailed, and what a sign-up leads to. Pure decisions; the proof is `storage/consents`."""
+"""Who may be mailed, and what a sign-up leads to. The proof of consent is `storage/consents`."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -43,7 +43,7 @@ class SignUpStep(StrEnum):
 
 
 def decide_sign_up(
-    state: SubscriberState | None, is_suppressed: bool, mailed_at: list[datetime], now: datetime
+    state: SubscriberState | None, mailed_at: list[datetime], now: datetime, *, is_suppressed: bool
 ) -> SignUpStep:
     """What to mail to an address that was typed into the form.
 
@@ -63,8 +63,6 @@ def decide_sign_up(
     return SignUpStep.CONFIRM
 
 
-def may_be_mailed(
-    state: SubscriberState, paused_until: datetime | None, now: datetime
-) -> bool:
+def may_be_mailed(state: SubscriberState, paused_until: datetime | None, now: datetime) -> bool:
     """Whether newsletters go to this subscriber at this moment."""
     return state == SubscriberState.CONFIRMED and (paused_until is None or paused_until <= now)

@@ -50,6 +50,10 @@ LONGEST_RETRY = timedelta(hours=8)
 UNKNOWN_WAIT = timedelta(minutes=15)
 TRANSACTIONAL_ATTEMPTS = 8
 
+ANSWER_WAIT = timedelta(minutes=15)
+"""A mail being handed over is nobody else's for this long: more than any answer is waited for
+(an SMTP server's to the final dot: ten minutes)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Next:
@@ -62,7 +66,7 @@ class Next:
 def backoff(attempts: int) -> timedelta:
     """How long to wait after that many attempts: 30 min, 1 h, 2 h, 4 h, then every 8 h
     (RFC 5321 section 4.5.4.1 asks for 30 minutes at least)."""
-    return min(FIRST_RETRY * 2 ** max(0, attempts - 1), LONGEST_RETRY)
+    return min(FIRST_RETRY * (1 << max(0, attempts - 1)), LONGEST_RETRY)
 
 
 def after_retry(attempts: int, expires_at: datetime, now: datetime) -> Next:
@@ -74,7 +78,7 @@ def after_retry(attempts: int, expires_at: datetime, now: datetime) -> Next:
 
 
 def after_unknown(
-    kind: DeliveryKind, attempts: int, is_second: bool, resends: bool, now: datetime
+    kind: DeliveryKind, attempts: int, now: datetime, *, is_second: bool, resends: bool
 ) -> Next:
     """The answer was lost. A newsletter is sent once more after a wait, never a third time; mail
     that somebody is waiting for is sent again at once, up to a cap."""

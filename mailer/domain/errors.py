@@ -44,7 +44,8 @@ class NotPermitted(Refused):
     def __init__(self, permission: str) -> None:
         self.permission = permission
         super().__init__(
-            f"Your role does not include “{permission}”. Ask an administrator to do it or to change your role."
+            f"Your role does not include “{permission}”. Ask an administrator to do it, or to "
+            "change your role."
         )
 
 

@@ -1,4 +1,4 @@
-"""Translatable text and the choice of language, field by field. Knows nothing of tables or screens."""
+"""Translatable text and the choice of language, field by field. Knows no table and no screen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -66,7 +66,7 @@ _DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]
 _MESSAGE_ID = re.compile(r"<([0-9a-f]{16})\.([0-9a-f]{32})@([A-Za-z0-9.-]{1,253})>")
 
 
-class UnsafeHeader(ValueError):  # noqa: N818 - named as in the error family
+class UnsafeHeader(ValueError):
     """A header that must not be written; `header` names it."""
 
     def __init__(self, header: str, problem: str) -> None:

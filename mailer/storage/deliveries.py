@@ -29,7 +29,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import (
+    ANSWER_WAIT,
     ARRIVED_STATES,
+    TRANSACTIONAL_ATTEMPTS,
     DeliveryKind,
     DeliveryState,
     Next,
@@ -182,7 +184,13 @@ def hand_off(session: Session, claim_id: int, generation: int, now: datetime) ->
         ~_must_not_be_mailed(),
         or_(Delivery.newsletter_id.is_(None), _is_being_sent()),
     )
-    begun = {"state": _S.HANDING_OFF, "attempts": Delivery.attempts + 1, "changed_at": now}
+    begun = {
+        "state": _S.HANDING_OFF,
+        "attempts": Delivery.attempts + 1,
+        # The claim may be almost over while the answer takes its time.
+        "lease_until": now + ANSWER_WAIT,
+        "changed_at": now,
+    }
     return _move(session, may_leave, begun) == 1
 
 
@@ -292,7 +300,8 @@ def recover(
     session: Session, now: datetime, wait: timedelta, *, sole_sender: bool
 ) -> tuple[int, int]:
     """Take over from a process that died: what it had only claimed is queued again, what it was
-    handing off is `unknown` until `wait` is over. Returns both counts.
+    handing off is `unknown` until `wait` is over (mail that a person asked for: at once, up to its
+    cap). Returns both counts.
 
     `sole_sender`: the caller holds the lock that proves every other process dead; otherwise only
     rows whose lease has run out are touched.
@@ -303,17 +312,20 @@ def recover(
         and_(Delivery.state == _S.CLAIMED, dead),
         {"state": _S.QUEUED, "changed_at": now},
     )
-    unknown = _move(
+    in_hand = and_(Delivery.state == _S.HANDING_OFF, dead)
+    # Somebody sits and waits for these: better twice now than once in a quarter of an hour.
+    urgent = _move(
         session,
-        and_(Delivery.state == _S.HANDING_OFF, dead, ~Delivery.is_repeat),
+        and_(in_hand, Delivery.newsletter_id.is_(None), Delivery.attempts < TRANSACTIONAL_ATTEMPTS),
+        {"state": _S.UNKNOWN, "next_at": now, "is_repeat": True, "changed_at": now},
+    )
+    waiting = _move(
+        session,
+        and_(in_hand, ~Delivery.is_repeat),
         {"state": _S.UNKNOWN, "next_at": now + wait, "is_repeat": True, "changed_at": now},
     )
-    final = _move(
-        session,
-        and_(Delivery.state == _S.HANDING_OFF, dead),
-        {"state": _S.UNKNOWN, "next_at": None, "changed_at": now},
-    )
-    return queued, unknown + final
+    final = _move(session, in_hand, {"state": _S.UNKNOWN, "next_at": None, "changed_at": now})
+    return queued, urgent + waiting + final
 
 
 def requeue_unknown(session: Session, now: datetime) -> int:

@@ -20,7 +20,6 @@ from mailer.domain.errors import NotFound
 LONGEST_HEAD = 64 * 1024
 MOST_LISTED = 500
 
-_ID = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.=+,-]{0,199}")
 _HREF = re.compile(r"""href\s?=\s?["'](https?://[^"'<>\s]+)""", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 
@@ -84,9 +83,7 @@ def _files(directory: Path) -> Iterator[Path]:
 
 
 def _find(directory: Path, message_id: str) -> Path | None:
-    # The name is looked for among the files there are; it never becomes part of a path.
-    if not _ID.fullmatch(message_id):
-        return None
+    # The id is looked for among the files there are; it never becomes part of a path.
     return next((file for file in _files(directory) if _name(file) == message_id), None)
 
 

@@ -102,9 +102,9 @@ def confirm(
 def _tell_holder(session: Session, holder: Subscriber, language: str, now: datetime) -> None:
     step = decide_sign_up(
         holder.state,
-        is_suppressed(session, holder.address_key, Scope.EVERYTHING),
         letters.list_asked_for(session, holder),
         now,
+        is_suppressed=is_suppressed(session, holder.address_key, Scope.EVERYTHING),
     )
     if step is not SignUpStep.ALREADY:
         return

@@ -198,11 +198,11 @@ class _Known:
         self._suppressed: set[tuple[str, Scope]] = set()
         for chunk in _chunks(keys):
             states = select(Subscriber.address_key, Subscriber.state)
-            rows = session.execute(states.where(Subscriber.address_key.in_(chunk)))
-            self._states.update(rows.tuples().all())
+            for key, state in session.execute(states.where(Subscriber.address_key.in_(chunk))):
+                self._states[key] = state
             scopes = select(Suppression.address_key, Suppression.scope)
-            found = session.execute(scopes.where(Suppression.address_key.in_(chunk)))
-            self._suppressed.update(found.tuples().all())
+            for key, scope in session.execute(scopes.where(Suppression.address_key.in_(chunk))):
+                self._suppressed.add((key, scope))
 
     def decide(self, key: str, standing: Standing) -> Fate:
         return decide_fate(

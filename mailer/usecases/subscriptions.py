@@ -183,9 +183,9 @@ def _lock(session: Session, subscriber: Subscriber) -> Subscriber:
 def _decide(session: Session, subscriber: Subscriber | None, key: str, now: datetime) -> SignUpStep:
     return decide_sign_up(
         subscriber.state if subscriber else None,
-        is_suppressed(session, key, Scope.EVERYTHING),
         letters.list_asked_for(session, subscriber),
         now,
+        is_suppressed=is_suppressed(session, key, Scope.EVERYTHING),
     )
 
 

@@ -83,6 +83,7 @@ def add_first(session: Session, code: str, new: NewUser, password: str, now: dat
         raise Invalid("code", _WRONG_CODE)
     user = add_user(session, new, password, "setup page", now)
     drop_setting(session, _SETUP_CODE)
+    session.flush()
     return user
 
 

@@ -1,5 +1,7 @@
 """What happens around every request: a transaction, a moment, a language, safe headers."""
 
+from http import HTTPStatus
+
 from flask import Flask, Response, g, request
 
 from mailer.i18n import Words
@@ -35,7 +37,7 @@ def wrap_requests(app: Flask, parts: WebParts) -> None:
         transaction = g.pop("transaction", None)
         if transaction is not None:
             # Refused requests carry an error status: nothing they began may stay.
-            if response.status_code < 400:
+            if response.status_code < HTTPStatus.BAD_REQUEST:
                 transaction.__exit__(None, None, None)
             else:
                 g.session.rollback()
@@ -43,7 +45,7 @@ def wrap_requests(app: Flask, parts: WebParts) -> None:
         return _harden(response, https=parts.config.site.base_url.startswith("https"))
 
     @app.teardown_request
-    def abandon_transaction(error: BaseException | None) -> None:
+    def abandon_transaction(_error: BaseException | None) -> None:
         transaction = g.pop("transaction", None)
         if transaction is not None:
             g.session.close()

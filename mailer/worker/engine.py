@@ -31,7 +31,7 @@ from mailer.worker.crash import crash_point
 TROUBLE = "provider_trouble"
 """The setting under which the desk finds why nothing leaves at present."""
 
-LOOK_FOR_URGENT_EVERY = timedelta(seconds=1)
+LOOK_AROUND_EVERY = timedelta(seconds=1)
 
 log = structlog.get_logger()
 
@@ -62,13 +62,15 @@ class Engine:
         self._sessions, self._sender, self._builder = sessions, sender, builder
         self._clock, self._owner, self._pace = clock, owner, pace
         self._circuit = Circuit()
-        self._urgent_looked_at: datetime | None = None
+        self._stop = threading.Event()
+        self._looked_around_at = clock()
 
     def run(self, stop: threading.Event) -> None:
         """Send until told to stop; finish the mail in hand, give back the rest."""
+        self._stop = stop
         while not stop.is_set():
             try:
-                worked = self.run_once(stop)
+                worked = self.run_once()
             except OperationalError as error:
                 log.warning("database out of reach", error=str(error.orig))
                 worked = 0
@@ -76,13 +78,13 @@ class Engine:
                 stop.wait(self._pace.idle_seconds)
         self.shut_down()
 
-    def run_once(self, stop: threading.Event | None = None) -> int:
+    def run_once(self) -> int:
         """One round: everything urgent, then one claim of newsletter mail. Returns how many
         mails were tried."""
         if self._circuit.is_open(self._clock()):
             return 0
         try:
-            return self._send_urgent() + self._send_newsletters(stop)
+            return self._send_urgent() + self._send_newsletters()
         except ProviderDown as fault:
             self._trip(fault)
             return 0
@@ -94,26 +96,36 @@ class Engine:
         self._sender.close()
 
     def _send_urgent(self) -> int:
-        self._urgent_looked_at = self._clock()
         sent = 0
-        while claims := self._claim(urgent=True):
-            for start in range(0, len(claims), self._sender.batch_size):
-                self._send(claims[start : start + self._sender.batch_size])
-            sent += len(claims)
+        while not self._stop.is_set() and (claims := self._claim(urgent=True)):
+            sent += self._send_all(claims, is_urgent=True)
+        self._looked_around_at = self._clock()
         return sent
 
-    def _send_newsletters(self, stop: threading.Event | None) -> int:
-        claims = self._claim(urgent=False)
-        size = self._sender.batch_size
+    def _send_newsletters(self) -> int:
+        return self._send_all(self._claim(urgent=False), is_urgent=False)
+
+    def _send_all(self, claims: Sequence[Claim], *, is_urgent: bool) -> int:
+        """Send what was claimed, looking round in between. Returns how many mails were tried."""
+        size, tried = self._sender.batch_size, 0
         for start in range(0, len(claims), size):
-            if stop and stop.is_set():
-                break
-            self._send(claims[start : start + size])
-            # Somebody may be waiting for a confirmation while ten thousand digests go out.
-            if self._clock() - (self._urgent_looked_at or self._clock()) > LOOK_FOR_URGENT_EVERY:
-                self._renew_leases()
-                self._send_urgent()
-        return len(claims)
+            batch = claims[start : start + size]
+            mails = self._build(batch)
+            while mails and not self._stop.is_set():
+                if not is_urgent and self._is_time_to_look_around():
+                    self._look_around()
+                settled = self._send(batch, mails)
+                mails = [mail for mail in mails if mail.key not in settled]
+                tried += len(settled)
+        return tried
+
+    def _is_time_to_look_around(self) -> bool:
+        return self._clock() - self._looked_around_at > LOOK_AROUND_EVERY
+
+    def _look_around(self) -> None:
+        # Somebody may be waiting for a confirmation while ten thousand digests go out.
+        self._renew_leases()
+        self._send_urgent()
 
     def _claim(self, *, urgent: bool) -> list[Claim]:
         claim = deliveries.claim_transactional if urgent else deliveries.claim_newsletter
@@ -128,32 +140,42 @@ class Engine:
         with self._sessions() as session:
             deliveries.keep_leases(session, self._owner, self._clock() + self._pace.lease)
 
-    def _send(self, claims: Sequence[Claim]) -> None:
+    def _send(self, claims: Sequence[Claim], mails: Sequence[Mail]) -> frozenset[int]:
+        """Hand over `mails` until it is time for something else, but never leave while a mail
+        is between gate and answer. Returns the keys of those whose fate is recorded."""
         by_key = {claim.id: claim for claim in claims}
-        mails = self._build(claims)
-        if not mails:
-            return
+        passed, settled = set[int](), set[int]()
 
         def gate(keys: Sequence[int]) -> frozenset[int]:
             crash_point("before_gate")
-            with self._sessions() as session:
-                now = self._clock()
-                passed = frozenset(
-                    key
-                    for key in keys
-                    if deliveries.hand_off(session, key, by_key[key].generation, now)
-                )
+            open_keys = self._hand_off([by_key[key] for key in keys])
+            passed.update(open_keys)
             crash_point("after_gate")
-            return passed
+            return open_keys
 
         try:
             for outcome in self._sender.send(mails, gate):
                 crash_point("after_outcome")
                 self._record(by_key[outcome.key], outcome)
+                settled.add(outcome.key)
                 crash_point("after_record")
+                is_free = passed <= settled
+                if is_free and (self._stop.is_set() or self._is_time_to_look_around()):
+                    break
         except ProviderDown:
             self._release_untouched()
             raise
+        return frozenset(settled)
+
+    def _hand_off(self, claims: Sequence[Claim]) -> frozenset[int]:
+        """Commit A."""
+        with self._sessions() as session:
+            now = self._clock()
+            return frozenset(
+                claim.id
+                for claim in claims
+                if deliveries.hand_off(session, claim.id, claim.generation, now)
+            )
 
     def _build(self, claims: Sequence[Claim]) -> list[Mail]:
         """The bytes of each mail; one that cannot be built is set aside and the rest go on."""
@@ -213,7 +235,11 @@ class Engine:
         if outcome.fate == Fate.RETRY:
             return delivery.after_retry(attempts, claim.expires_at, now)
         return delivery.after_unknown(
-            claim.kind, attempts, claim.is_repeat, self._pace.resends_unknown, now
+            claim.kind,
+            attempts,
+            now,
+            is_second=claim.is_repeat,
+            resends=self._pace.resends_unknown,
         )
 
     def _release_untouched(self) -> None:

@@ -52,7 +52,9 @@ class ScriptedSender:
         pass
 
 
-def answer(fate: Fate, phase: str = "dot", code: int = 0, text: str = "") -> tuple[Fate, str, int, str]:
+def answer(
+    fate: Fate, phase: str = "dot", code: int = 0, text: str = ""
+) -> tuple[Fate, str, int, str]:
     return fate, phase, code, text
 
 
@@ -97,7 +99,9 @@ def test_engine_writes_each_reader_in_their_language(sessions: Sessions, now: da
 
     build_engine(sessions, sender, now).run_once()
 
-    parsed = {m.recipient: message_from_bytes(m.content, policy=policy.default) for m in sender.sent}
+    parsed = {
+        m.recipient: message_from_bytes(m.content, policy=policy.default) for m in sender.sent
+    }
     assert {to: letter["Subject"] for to, letter in parsed.items()} == {
         "en@example.org": "Subject en",
         "cs@example.org": "Subject cs",
@@ -259,7 +263,11 @@ def test_engine_gives_back_its_claims_when_told_to_stop(sessions: Sessions, now:
 
     build_engine(sessions, sender, now).run(stop)
 
-    assert [row.state.value for row in read_deliveries(sessions)] == ["accepted", "queued", "queued"]
+    assert [row.state.value for row in read_deliveries(sessions)] == [
+        "accepted",
+        "queued",
+        "queued",
+    ]
 
 
 def test_engine_stops_within_a_batch_when_paused(sessions: Sessions, now: datetime) -> None:

@@ -28,7 +28,7 @@ from mailer.web.admin.content_forms import (
     with_translations,
 )
 from mailer.web.admin.content_pages import Page, attempt, go, marks, pressed, render, typed
-from mailer.web.admin.when_form import WhenForm, fields_of
+from mailer.web.admin.when_form import ClosingForm, fields_of
 from mailer.web.auth import requires, who
 from mailer.web.parts import _, now, session, words
 
@@ -45,7 +45,7 @@ class DeadlineForm(ContentForm):
         choices={kind.value: name for kind, name in DEADLINES.items()},
         default=DeadlineKind.OPEN_CALL.value,
     )
-    closes = FormField(WhenForm)
+    closes = FormField(ClosingForm)
     summary = text_field("summary")
     url = link_field(N_("Link to take part"))
     event = SelectField(N_("Belongs to the event"), [Optional()], choices={}, default="")

@@ -156,9 +156,7 @@ class EventForm(ContentForm):
             if place >= len(empty):
                 self.add_session()
                 empty.append(self.sessions[-1])
-            form = empty[place].form
-            for name, value in fields_of(reading.when).items():
-                form[name].data = value
+            empty[place].form.fill(reading.when)
         return announcement
 
     def edit(self, source_lang: str) -> EventEdit:

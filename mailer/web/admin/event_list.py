@@ -109,11 +109,11 @@ def _rows(events: Iterable[Event], langs: tuple[str, ...], lang: str) -> list[Ro
 
 def _row(event: Event, langs: tuple[str, ...], lang: str) -> Row:
     venues = [session.venue for session in event.sessions if session.venue]
-    spoken = [line for one in event.sessions for line in spoken_lines(one.spoken, lang)]
+    spoken = dict.fromkeys(said for one in event.sessions for said in one.spoken)
     return Row(
         event=event,
         dates=tuple(in_words(session.when, lang, full=True) for session in event.sessions),
         places=tuple(dict.fromkeys(venue.name.pick((lang,), "en").text for venue in venues)),
-        spoken=tuple(dict.fromkeys(spoken)),
+        spoken=tuple(spoken_lines(tuple(spoken), lang)),
         marks=marks((event.title, event.summary), langs),
     )

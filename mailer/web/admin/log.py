@@ -8,6 +8,7 @@ from sqlalchemy import select
 from mailer.domain.permissions import Permission
 from mailer.storage.audit import AuditEntry
 from mailer.web.auth import requires
+from mailer.web.converters import read_row_number
 from mailer.web.parts import session
 
 blueprint = Blueprint("log", __name__)
@@ -20,7 +21,7 @@ PER_PAGE = 50
 def show() -> str:
     """A page of entries, all or of one person or one kind of thing."""
     who, thing = request.args.get("who", "").strip(), request.args.get("thing", "")
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=read_row_number)
     entries = _list_entries(who, thing, before)
     older = len(entries) > PER_PAGE
     entries = entries[:PER_PAGE]

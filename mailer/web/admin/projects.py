@@ -27,7 +27,7 @@ from mailer.web.admin.content_forms import (
     with_translations,
 )
 from mailer.web.admin.content_pages import Page, attempt, go, marks, pressed, render, typed
-from mailer.web.admin.when_form import DAY, WhenForm, fields_of
+from mailer.web.admin.when_form import PeriodForm, fields_of
 from mailer.web.auth import requires, who
 from mailer.web.forms import DeskForm
 from mailer.web.parts import _, now, session, words
@@ -83,7 +83,7 @@ class ProjectForm(ContentForm):
 
     texts = ("title", "summary", "body", "outcome", "funder_ack")
 
-    period = FormField(WhenForm)
+    period = FormField(PeriodForm)
     partners = FieldList(FormField(PartnerForm), min_entries=1, max_entries=MOST_PARTNERS)
     and_others = BooleanField(N_("… and others: the list is not complete"))
     summary = text_field("summary")
@@ -133,7 +133,7 @@ def show_all() -> str:
 @requires(Permission.WRITE)
 def create() -> Page:
     """A new project."""
-    form = ProjectForm(typed(), written_in=get_fallback(session()), period={"kind": DAY})
+    form = ProjectForm(typed(), written_in=get_fallback(session()))
     form.offer(load_options(session(), words().lang))
     if request.method == "GET":
         return _show(form)

@@ -85,6 +85,12 @@ class WhenForm(DeskForm):
         first = {TIME: self.day, DAY: self.day, ABOUT: self.year}.get(self.kind.data, self.kind)
         first.errors = [*first.errors, sentence]
 
+    def fill(self, when: When) -> None:
+        """Show `when`, whatever was typed."""
+        for name, value in fields_of(when).items():
+            self[name].data = value
+            self[name].raw_data = None
+
     def read(self) -> When:
         """The moment that the fields say; raises InvalidWhen."""
         match self.kind.data:
@@ -109,24 +115,24 @@ class WhenForm(DeskForm):
 
     def _first_day(self) -> date:
         if self.day.data is None:
-            raise InvalidWhen("Give the day, or choose “Not known yet”.")
+            raise InvalidWhen(N_("Give the day, or choose “Not known yet”."))
         return self.day.data
 
     def _read_time(self) -> When:
         day = self._first_day()
         if self.start.data is None:
-            raise InvalidWhen("Give the time it starts, or choose “All day”.")
+            raise InvalidWhen(N_("Give the time too, or choose a whole day."))
         end = None
         if self.end.data is not None:
             end = datetime.combine(self.last_day.data or day, self.end.data)
         elif self.last_day.data not in (None, day):
-            raise InvalidWhen("Give the time it ends on the last day.")
+            raise InvalidWhen(N_("Give the time it ends on the last day."))
         return When.at(datetime.combine(day, self.start.data), end)
 
     def _read_about(self) -> When:
         year, part = self.year.data, self.part.data
         if year is None:
-            raise InvalidWhen("Give the year, or choose “Not known yet”.")
+            raise InvalidWhen(N_("Give the year, or choose “Not known yet”."))
         if part in SEASON_MONTHS:
             return When.in_season(part, year)
         if part == _ACROSS:
@@ -136,6 +142,37 @@ class WhenForm(DeskForm):
         first, last = int(part), int(self.until.data or part)
         last_year = self.until_year.data or (year + 1 if last < first else year)
         return When.months((year, first), (last_year, last))
+
+
+class ClosingForm(WhenForm):
+    """A single moment, by which something closes."""
+
+    kind = RadioField(
+        N_("When"),
+        choices={
+            TIME: N_("At a time"),
+            DAY: N_("At the end of a day"),
+            NONE: N_("Not known yet"),
+        },
+        default=TIME,
+    )
+    start = TimeField(N_("Time"), [Optional()])
+
+
+class PeriodForm(WhenForm):
+    """A longer while, from one day to another."""
+
+    kind = RadioField(
+        N_("When"),
+        choices={
+            DAY: N_("From day to day"),
+            ABOUT: N_("Only about"),
+            NONE: N_("Not known yet"),
+        },
+        default=DAY,
+    )
+    day = DateField(N_("First day"), [Optional()])
+    last_day = DateField(N_("Last day"), [Optional()])
 
 
 def fields_of(when: When) -> dict[str, Any]:

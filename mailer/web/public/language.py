@@ -10,7 +10,7 @@ from mailer.i18n import INTERFACE, KNOWN, Words, interface_for
 from mailer.storage.languages import list_interface_languages
 from mailer.web.parts import session, words
 
-_NOT_KEPT = frozenset({"lang", "done"})
+_KEPT = ("project", "to", "topic")
 
 
 class LanguageConverter(BaseConverter):
@@ -68,8 +68,7 @@ def link_in(code: str) -> str:
     endpoint, values = request.endpoint, dict(request.view_args or {})
     if endpoint is None or endpoint == "static":
         return url_for("public.signup.home", lang=code)
-    query = request.args.to_dict(flat=False)
-    kept = {name: value for name, value in query.items() if name not in _NOT_KEPT | values.keys()}
+    kept = {name: request.args.getlist(name) for name in _KEPT if name in request.args}
     return url_for(endpoint, **{**kept, **values, "lang": code})
 
 
