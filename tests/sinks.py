@@ -386,3 +386,24 @@ def brevo_stub() -> Iterator[BrevoStub]:
     """Run a BrevoStub in a thread."""
     with BrevoStub() as server, _in_thread(server):
         yield server
+
+
+class SlowSmtp(ScriptedSmtp):
+    """Takes `seconds` to answer each final dot. Its `bodies` are all that arrived, answered or
+    not: what a mail server has, whatever its client heard of it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(extensions=("PIPELINING",))
+
+    def answer(self, line: str) -> str:
+        if line == ".":
+            time.sleep(self.seconds)
+        return super().answer(line)
+
+
+@contextmanager
+def slow_smtp(seconds: float) -> Iterator[SlowSmtp]:
+    """Run a SlowSmtp in a thread."""
+    with SlowSmtp(seconds) as server, _in_thread(server):
+        yield server

@@ -66,7 +66,8 @@ class Next:
 def backoff(attempts: int) -> timedelta:
     """How long to wait after that many attempts: 30 min, 1 h, 2 h, 4 h, then every 8 h
     (RFC 5321 section 4.5.4.1 asks for 30 minutes at least)."""
-    return min(FIRST_RETRY * (1 << max(0, attempts - 1)), LONGEST_RETRY)
+    waits = (FIRST_RETRY, 2 * FIRST_RETRY, 4 * FIRST_RETRY, 8 * FIRST_RETRY, LONGEST_RETRY)
+    return waits[min(max(0, attempts - 1), len(waits) - 1)]
 
 
 def after_retry(attempts: int, expires_at: datetime, now: datetime) -> Next:

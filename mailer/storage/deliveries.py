@@ -49,7 +49,7 @@ class Delivery(Identified, Base):
     """`address` is the one at the time the row was written. `template` and `context` are set for
     transactional mail only; newsletters have a cohort. `reader_id` is the subscriber's public id,
     kept here so that a letter's links are made without a join. `is_repeat`: its first fate was
-    unknown and this is the one resend. `reason` says why it was skipped, suppressed or cancelled."""
+    unknown and this is the one resend. `reason`: why it was skipped, suppressed or cancelled."""
 
     __tablename__ = "delivery"
     __table_args__ = (

@@ -1,6 +1,7 @@
 """An import that a coordinator is still preparing at the desk: the text, and what was chosen so
 far. Kept for a day at most, since it is full of addresses of people who are not on the list."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,15 +10,23 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from mailer.domain.consent import Cadence
 from mailer.domain.errors import NotFound, Refused
 from mailer.domain.imports import Columns
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.settings import Setting, drop_setting, find_setting, save_setting
+from mailer.usecases import subscriber_import
 from mailer.usecases.import_files import read_people
 from mailer.usecases.import_records import THING, new_number
 from mailer.usecases.preferences import Wishes, fit
-from mailer.usecases.subscriber_import import read_evidence
+from mailer.usecases.subscriber_import import (
+    ImportPlan,
+    ImportResult,
+    Mode,
+    plan_import,
+    read_evidence,
+)
 
 KEPT = timedelta(hours=24)
 
@@ -27,8 +36,8 @@ _MEANWHILE = N_("Somebody else began an import at this very moment. Please try a
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """`columns` None: what they mean is guessed. `evidence` empty: not asked yet. `languages` and
-    `topics` are for people whose row says nothing about them."""
+    """`columns` None: what they mean is guessed. `evidence` empty: not asked yet. The rest
+    is what people get whose row says nothing about it."""
 
     number: int
     text: str
@@ -36,6 +45,7 @@ class Draft:
     evidence: str = ""
     languages: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
+    cadence: Cadence = Cadence.WEEKLY
 
 
 def begin(session: Session, text: str, who: str, now: datetime) -> int:
@@ -81,8 +91,37 @@ def give_proof(
         evidence=read_evidence(evidence),
         languages=granted.languages,
         topics=granted.topics,
+        cadence=granted.cadence,
     )
     _save(session, given, now)
+
+
+def plan(session: Session, draft: Draft, address_key: Callable[[str], str]) -> ImportPlan:
+    """What the draft would do at this moment. Changes nothing."""
+    wishes = Wishes(draft.languages, draft.topics, draft.cadence)
+    return plan_import(session, read_people(draft.text, draft.columns), wishes, address_key)
+
+
+def carry_out(
+    session: Session,
+    draft: Draft,
+    mode: Mode,
+    address_key: Callable[[str], str],
+    who: str,
+    now: datetime,
+) -> ImportResult:
+    """Do what the draft says, decided anew at this moment, and forget it."""
+    done = subscriber_import.carry_out(
+        session,
+        plan(session, draft, address_key),
+        mode,
+        number=draft.number,
+        evidence=draft.evidence,
+        who=who,
+        now=now,
+    )
+    drop(session, draft.number)
+    return done
 
 
 def drop(session: Session, number: int) -> None:
@@ -118,4 +157,5 @@ def _as_draft(number: int, text: str, choices: dict[str, Any]) -> Draft:
         str(choices["evidence"]),
         tuple(choices["languages"]),
         tuple(choices["topics"]),
+        Cadence(choices["cadence"]),
     )

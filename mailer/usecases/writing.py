@@ -28,6 +28,7 @@ from mailer.usecases.editions import (
     typical_reader,
     write_letter,
 )
+from mailer.usecases.passwords import link_path
 
 TEST_MARK = "[TEST] "
 
@@ -86,12 +87,12 @@ class LetterWriter:
             "expires_days": LIFETIMES[purpose].days,
         }
 
-    def _account(self, _session: Session, claim: Claim, _now: datetime) -> Values:
-        context = claim.context
+    def _account(self, _session: Session, claim: Claim, now: datetime) -> Values:
+        path = link_path(self._links, claim.context, now)
         return {
-            "url": f"{self._base_url}{context['url_path']}",
-            "purpose": context["purpose"],
-            "hours": int(context["hours"]),
+            "url": f"{self._base_url}{path}",
+            "purpose": claim.context["purpose"],
+            "hours": int(claim.context["hours"]),
         }
 
     def _draft_ready(self, session: Session, claim: Claim, now: datetime) -> Values:

@@ -1,7 +1,5 @@
-"""The demo's inbox: what arrives over real SMTP can be listed and read, and nothing else can."""
+"""The demo's mail server: everything that arrives over real SMTP is kept as it came."""
 
-import mailbox
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,37 +9,12 @@ from pathlib import Path
 import pytest
 
 from mailer.config import Inbox, Smtp
-from mailer.domain.errors import NotFound
 from mailer.providers.base import Fate, Mail
-from mailer.providers.inbox import (
-    FullMessage,
-    InboxMessage,
-    InboxServer,
-    get_message,
-    list_messages,
-)
+from mailer.providers.inbox import InboxServer
 from mailer.providers.smtp import SmtpSender
+from mailer.storage.maildir import InboxMessage, get_message, list_messages
 from tests.providers.mails import CONTENT, RecordingGate, a_mail
 from tests.sinks import free_port
-
-LETTER = (
-    b"Subject: =?utf-8?q?Setk=C3=A1n=C3=AD?=\r\n"
-    b"MIME-Version: 1.0\r\n"
-    b'Content-Type: multipart/alternative; boundary="b"\r\n'
-    b"\r\n"
-    b"--b\r\n"
-    b"Content-Type: text/plain; charset=utf-8\r\n"
-    b"Content-Transfer-Encoding: base64\r\n"
-    b"\r\n"
-    b"UMWZaWrEjyENCmh0dHBzOi8vbmV3cy5leGFtcGxlLm9yZy9hLg0KaHR0cHM6Ly9uLmV4YW1wbGUub3JnL3QNCg==\r\n"
-    b"--b\r\n"
-    b"Content-Type: text/html; charset=utf-8\r\n"
-    b"Content-Transfer-Encoding: quoted-printable\r\n"
-    b"\r\n"
-    b'<a href=3D"https://news.example.org/a?x=3D1&amp;y=3D2">P=C5=99ij=C4=8F</a>\r\n'
-    b'<a href=3D"https://news.example.org/a">again</a><a href=3D"mailto:x@y.z">mail</a>\r\n'
-    b"--b--\r\n"
-)
 
 
 @pytest.fixture
@@ -57,15 +30,6 @@ def post(inbox: Inbox, *mails: Mail) -> list[Fate]:
     config = Smtp(host=inbox.host, port=inbox.port, security="none", reply_seconds=5)
     with closing(SmtpSender(config)) as sender:
         return [outcome.fate for outcome in sender.send(mails, RecordingGate())]
-
-
-def set_arrival(inbox: Inbox, message: InboxMessage, moment: datetime) -> None:
-    file = inbox.directory / "new" / message.id
-    os.utime(file, (moment.timestamp(), moment.timestamp()))
-
-
-def test_empty_inbox_is_an_empty_list(tmp_path: Path) -> None:
-    assert list_messages(tmp_path / "nothing") == []
 
 
 def test_mail_is_kept_with_its_envelope(inbox: Inbox) -> None:
@@ -84,44 +48,6 @@ def test_mail_is_kept_with_its_envelope(inbox: Inbox) -> None:
         size=len(CONTENT),
     )
     assert before < message.date <= datetime.now(UTC) + timedelta(seconds=2)
-
-
-def test_newest_mail_comes_first(inbox: Inbox) -> None:
-    post(inbox, a_mail(1, "a@example.org"), a_mail(2, "b@example.org"), a_mail(3, "c@example.org"))
-    hours = {"a@example.org": 8, "b@example.org": 10, "c@example.org": 9}
-    for message in list_messages(inbox.directory):
-        hour = hours[message.recipient]
-        set_arrival(inbox, message, datetime(2026, 11, 22, hour, tzinfo=UTC))
-
-    listed = list_messages(inbox.directory)
-
-    assert [(message.recipient, message.date.hour) for message in listed] == [
-        ("b@example.org", 10),
-        ("c@example.org", 9),
-        ("a@example.org", 8),
-    ]
-    assert list_messages(inbox.directory, limit=2) == listed[:2]
-
-
-def test_letter_is_read_with_all_its_parts(inbox: Inbox) -> None:
-    post(inbox, a_mail(content=LETTER))
-    (listed,) = list_messages(inbox.directory)
-
-    message = get_message(inbox.directory, listed.id)
-
-    assert listed.subject == "Setkání"
-    assert message == FullMessage(
-        headers=LETTER.split(b"\r\n\r\n")[0].decode().replace("\r\n", "\n"),
-        html='<a href="https://news.example.org/a?x=1&amp;y=2">Přijď</a>\n'
-        '<a href="https://news.example.org/a">again</a><a href="mailto:x@y.z">mail</a>',
-        text="Přijď!\nhttps://news.example.org/a.\nhttps://n.example.org/t\n",
-        raw=LETTER,
-        links=(
-            "https://news.example.org/a?x=1&y=2",
-            "https://news.example.org/a",
-            "https://n.example.org/t",
-        ),
-    )
 
 
 def test_dots_and_foreign_letters_arrive_unchanged(inbox: Inbox) -> None:
@@ -165,76 +91,6 @@ def test_message_beyond_twenty_megabytes_is_refused(inbox: Inbox) -> None:
 
     assert fates == [Fate.REFUSED, Fate.ACCEPTED]
     assert [message.subject for message in list_messages(inbox.directory)] == ["Hello"]
-
-
-def test_message_moved_by_a_mail_reader_keeps_its_id(inbox: Inbox) -> None:
-    post(inbox, a_mail())
-    (listed,) = list_messages(inbox.directory)
-    file = inbox.directory / "new" / listed.id
-    file.rename(inbox.directory / "cur" / f"{listed.id}:2,S")
-
-    assert [message.id for message in list_messages(inbox.directory)] == [listed.id]
-    assert get_message(inbox.directory, listed.id).raw == CONTENT
-
-
-@pytest.mark.parametrize(
-    "message_id",
-    [
-        "",
-        ".",
-        "..",
-        "../secret",
-        "..%2fsecret",
-        "new/../../secret",
-        "/etc/passwd",
-        "secret",
-        "\0",
-        "a\nb",
-        "1" * 300,
-        "*",
-        "tmp",
-    ],
-)
-def test_only_ids_of_the_list_can_be_read(inbox: Inbox, message_id: str) -> None:
-    post(inbox, a_mail())
-    (inbox.directory.parent / "secret").write_text("not a mail")
-
-    with pytest.raises(NotFound):
-        get_message(inbox.directory, message_id)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\r\n",
-        b"no header at all\r\n",
-        b"Subject: \xff\xfe\r\n\r\n\xff\xfe\r\n",
-        b"Subject: =?x-none?q?a?=\r\nContent-Type: text/html; charset=x-none\r\n\r\n<p>\r\n",
-        b"Content-Type: multipart/mixed\r\n\r\nno boundary\r\n",
-        b"Content-Type: text/html\r\n\r\n<![broken <!-- <a href='https://a.test/\r\n",
-        b"Content-Transfer-Encoding: base64\r\n\r\n!!!\r\n",
-        b"Subject: two\r\nSubject: subjects\r\n\r\nx\r\n",
-    ],
-)
-def test_broken_message_is_listed_and_shown_raw(inbox: Inbox, content: bytes) -> None:
-    mailbox.Maildir(inbox.directory).add(
-        b"Return-Path: <a@example.org>\r\nDelivered-To: b@example.org\r\n" + content
-    )
-
-    (listed,) = list_messages(inbox.directory)
-
-    assert (listed.sender, listed.recipient) == ("a@example.org", "b@example.org")
-    assert get_message(inbox.directory, listed.id).raw == content
-
-
-def test_file_that_is_no_message_does_no_harm(inbox: Inbox) -> None:
-    (inbox.directory / "new" / "stray").write_bytes(b"")
-
-    (listed,) = list_messages(inbox.directory)
-
-    assert (listed.id, listed.subject) == ("stray", "")
-    assert get_message(inbox.directory, "stray").text == ""
 
 
 def test_taken_port_is_an_error(inbox: Inbox) -> None:

@@ -11,10 +11,11 @@ from mailer import config as configuration
 from mailer.config import Config
 from mailer.providers.base import Fate, Sender
 from mailer.providers.brevo import BrevoSender
-from mailer.providers.inbox import InboxServer, list_messages
+from mailer.providers.inbox import InboxServer
 from mailer.providers.memory import MemorySender
 from mailer.providers.registry import build_sender
 from mailer.providers.smtp import SmtpSender
+from mailer.storage.maildir import list_messages
 from tests.providers.mails import RecordingGate, a_mail
 from tests.sinks import free_port, smtp_sink
 

@@ -4,6 +4,7 @@ from flask import Flask
 
 from mailer.web.admin import (
     account,
+    dashboard,
     deadlines,
     event_changes,
     events,
@@ -11,6 +12,8 @@ from mailer.web.admin import (
     log,
     newsletter_check,
     newsletter_preview,
+    newsletter_report,
+    newsletter_sending,
     newsletters,
     projects,
     settings,
@@ -27,9 +30,12 @@ from mailer.web.parts import WebParts
 ROOMS = (
     setup,
     account,
+    dashboard,
     newsletters,
     newsletter_check,
     newsletter_preview,
+    newsletter_sending,
+    newsletter_report,
     events,
     event_changes,
     venues,

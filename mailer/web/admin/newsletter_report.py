@@ -10,7 +10,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as AnyResponse
 
 from mailer.domain.address import mask
-from mailer.domain.delivery import Account
+from mailer.domain.delivery import Account, DeliveryState
 from mailer.domain.newsletter import NewsletterState
 from mailer.domain.permissions import Permission
 from mailer.domain.progress import RETRIED, Group, group_counts
@@ -23,6 +23,7 @@ from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.web.admin.newsletter_words import GROUPS, KINDS, SERVER_STATES, STATES
 from mailer.web.admin.newsletters import UNDER_WAY
 from mailer.web.auth import requires
+from mailer.web.converters import read_row_number
 from mailer.web.parts import now, session, words
 from mailer.web.templating import say_moment
 
@@ -31,6 +32,11 @@ blueprint = Blueprint("newsletter_report", __name__)
 PER_PAGE = 50
 A_WEEK = timedelta(days=7)
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_RETRIED_OF = {
+    Group.BOUNCED: DeliveryState.REJECTED,
+    Group.UNKNOWN: DeliveryState.UNKNOWN,
+    Group.EXPIRED: DeliveryState.EXPIRED,
+}
 _OPEN_TO_ALL = frozenset({NewsletterState.SENDING, NewsletterState.SENT})
 
 
@@ -71,7 +77,7 @@ def show_recipients(newsletter_id: int) -> str:
         newsletter_id,
         states=GROUP_STATES[group] if group else (),
         language=lang,
-        after=request.args.get("after", 0, type=int),
+        after=request.args.get("after", 0, type=read_row_number),
         limit=PER_PAGE + 1,
     )
     is_more, found = len(found) > PER_PAGE, found[:PER_PAGE]
@@ -95,6 +101,7 @@ def show_recipients(newsletter_id: int) -> str:
         group_of=group_of,
         group_words=GROUPS,
         server_states=SERVER_STATES,
+        retried=_RETRIED_OF.get(group, "") if group else "",
         next_url=next_url if is_more else "",
     )
 

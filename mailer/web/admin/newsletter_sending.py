@@ -27,6 +27,15 @@ from mailer.web.parts import _, now, session, words
 
 blueprint = Blueprint("newsletter_sending", __name__)
 
+AN_HOUR = 3600
+POLL_SECONDS = {
+    NewsletterState.SCHEDULED: 5,
+    NewsletterState.PREPARING: 2,
+    NewsletterState.SENDING: 3,
+    NewsletterState.PAUSED: 15,
+}
+"""How often an open page asks how it stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -153,11 +162,22 @@ def _facts(newsletter: Newsletter) -> dict[str, object]:
     return {
         "newsletter": newsletter,
         "standing": standing,
+        "eta": standing.eta,
         "groups": group_counts(standing.account),
         "group_words": GROUPS,
         "states": STATES,
         "readers": _count_readers(newsletter),
+        "countdown": _count_down(newsletter),
+        "poll": POLL_SECONDS.get(newsletter.state, 15),
     }
+
+
+def _count_down(newsletter: Newsletter) -> str:
+    """Minutes and seconds to the first mail, once it is less than an hour."""
+    if newsletter.state != NewsletterState.SCHEDULED or newsletter.send_at is None:
+        return ""
+    seconds = max(0, int((newsletter.send_at - now()).total_seconds()))
+    return f"{seconds // 60}:{seconds % 60:02}" if seconds < AN_HOUR else ""
 
 
 def _count_readers(newsletter: Newsletter) -> dict[str, int]:

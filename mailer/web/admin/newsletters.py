@@ -1,6 +1,5 @@
 """Newsletters on the desk: the list, a new one, and the draft with its words in each language."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +20,7 @@ from mailer.usecases.plans import make_next_issue
 from mailer.web.admin.newsletter_forms import DraftForm, LetterForm, draft_form
 from mailer.web.admin.newsletter_words import COVERS, KINDS, SHARES, STATES
 from mailer.web.auth import i_may, requires, who
+from mailer.web.converters import read_row_number
 from mailer.web.parts import _, now, parts, session, words
 
 blueprint = Blueprint("newsletters", __name__)
@@ -43,7 +43,7 @@ UNDER_WAY = frozenset(
 @requires(Permission.VIEW)
 def show_all() -> str:
     """All newsletters, newest first, with how far each has come."""
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=read_row_number)
     found = list_newsletters(session(), before=before, limit=PER_PAGE + 1)
     is_more = len(found) > PER_PAGE
     found = found[:PER_PAGE]
@@ -162,6 +162,7 @@ def _show_draft(
         session(), newsletter, parts().renderer, parts().config.site.base_url, now()
     )
     told = drafts.list_told(session(), now())
+    readers = audiences.count_audience(session(), newsletter, now())
     return render_template(
         "admin/newsletters/draft.html",
         newsletter=newsletter,
@@ -171,12 +172,7 @@ def _show_draft(
         may_write=i_may(Permission.WRITE),
         contents=drafts.look(edition, langs, told) if is_digest else None,
         proposals={lang: drafts.propose(edition, lang, told) for lang in langs},
-        readers=_count_readers(newsletter, langs),
+        readers=readers,
         covers=COVERS,
         shares=SHARES,
     )
-
-
-def _count_readers(newsletter: Newsletter, langs: Sequence[str]) -> dict[str, int]:
-    found = audiences.count_audience(session(), newsletter, now())
-    return {lang: found.get(lang, 0) for lang in dict.fromkeys((*langs, *found))}

@@ -2,7 +2,7 @@
 the use-cases, what can be chosen is listed in the templates."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 
 from werkzeug.datastructures import MultiDict
 from wtforms import DateField, Form, RadioField, SelectField, SelectMultipleField, StringField
@@ -10,9 +10,12 @@ from wtforms import DateField, Form, RadioField, SelectField, SelectMultipleFiel
 from mailer.domain.consent import Cadence
 from mailer.domain.errors import Invalid
 from mailer.domain.walltime import to_utc
-from mailer.domain.when import DEFAULT_TZ
+from mailer.domain.when import DEFAULT_TZ, FIRST_YEAR, LAST_YEAR
+from mailer.message.vocabulary import N_
 from mailer.usecases.preferences import Wishes
 from mailer.web.parts import _
+
+_NO_DAY = N_("Choose a day after today.")
 
 Typed = MultiDict[str, str]
 
@@ -69,10 +72,12 @@ class PauseForm(Form):
     until = DateField()
 
     def get_moment(self) -> datetime:
-        """The beginning of that day in Prague. Invalid when there is no such day."""
-        if not isinstance(self.until.data, date):
-            raise Invalid("until", "Choose a day after today.")
-        return to_utc(datetime.combine(self.until.data, time()), DEFAULT_TZ).astimezone(UTC)
+        """The beginning of that day in Prague. Invalid when it is no day that can be meant."""
+        day = self.until.data
+        # The first and last years of the calendar cannot be moved to another time zone.
+        if not isinstance(day, date) or not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise Invalid("until", _NO_DAY)
+        return to_utc(datetime.combine(day, time()), DEFAULT_TZ)
 
 
 class AddressForm(Form):

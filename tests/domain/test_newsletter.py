@@ -1,0 +1,50 @@
+"""Which state of a newsletter may follow which."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mailer.domain.errors import WrongState
+from mailer.domain.newsletter import (
+    GRACE,
+    NewsletterState,
+    check_move,
+    earliest_departure,
+    may_edit,
+)
+
+NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
+_S = NewsletterState
+FINAL = (_S.SENT, _S.CANCELLED, _S.SKIPPED_EMPTY)
+
+
+@pytest.mark.parametrize("state", FINAL)
+@pytest.mark.parametrize("wanted", NewsletterState)
+def test_nothing_follows_the_end(state: NewsletterState, wanted: NewsletterState) -> None:
+    with pytest.raises(WrongState):
+        check_move(state, wanted)
+
+
+@pytest.mark.parametrize("state", [state for state in NewsletterState if state not in FINAL])
+def test_everything_else_can_be_cancelled(state: NewsletterState) -> None:
+    check_move(state, _S.CANCELLED)
+
+
+@pytest.mark.parametrize("state", [_S.PREPARING, _S.SENDING, _S.PAUSED, _S.SENT])
+def test_what_has_begun_to_leave_is_never_a_draft_again(state: NewsletterState) -> None:
+    with pytest.raises(WrongState):
+        check_move(state, _S.DRAFT)
+    assert not may_edit(state)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "leaves"),
+    [
+        (None, NOW + GRACE),
+        (NOW - timedelta(days=1), NOW + GRACE),
+        (NOW + GRACE, NOW + GRACE),
+        (NOW + timedelta(days=1), NOW + timedelta(days=1)),
+    ],
+)
+def test_departure_leaves_time_to_stop(asked_for: datetime | None, leaves: datetime) -> None:
+    assert earliest_departure(asked_for, NOW) == leaves

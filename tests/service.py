@@ -1,0 +1,131 @@
+"""The service as an operator runs it: processes of `mailer`, started, watched and ended by tests.
+
+Every wait has an end; a process that outlives its block is killed by the number it was given.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from mailer.boot import Parts
+from mailer.config import load
+
+SECRET = "a-test-key-of-more-than-32-letters"
+PATIENCE = 30.0
+STOPS_WITHIN = 20.0
+KILLED = 137
+"""The exit code of a process that ended at a crash point, as a shell would report `kill -9`."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A folder with a configuration. `parts` look at the same database from the test's side."""
+
+    folder: Path
+    config: Path
+    parts: Parts
+
+    @property
+    def url(self) -> str:
+        return self.parts.config.site.base_url
+
+    def said(self) -> str:
+        """What the processes of this installation wrote to their log."""
+        log = self.folder / "service.log"
+        return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+
+
+@contextmanager
+def install(folder: Path, **sections: Mapping[str, Any]) -> Iterator[Installation]:
+    """A configuration in `folder` of these sections, as `mailer init` and an editor make it."""
+    given: dict[str, dict[str, Any]] = {name: dict(values) for name, values in sections.items()}
+    given["site"] = {"secret_keys": [SECRET], **given.get("site", {})}
+    config = folder / "config.toml"
+    config.write_text(_toml(given), encoding="utf-8")
+    parts = Parts(load(config))
+    yield Installation(folder, config, parts)
+    parts.database.dispose()
+
+
+def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
+    # Plain strings, numbers, truth values and lists of them look the same in JSON and TOML.
+    lines = []
+    for name, values in sections.items():
+        lines.append(f"[{name}]")
+        lines.extend(f"{key} = {json.dumps(value)}" for key, value in values.items())
+    return "\n".join(lines)
+
+
+@contextmanager
+def run_mailer(
+    installation: Installation, *command: str, crash_at: str = ""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`mailer` with that command, until the end of the block."""
+    environment = {**os.environ, **({"MAILER_CRASH_AT": crash_at} if crash_at else {})}
+    with (installation.folder / "service.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mailer", "--config", str(installation.config), *command],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+@contextmanager
+def run_service(installation: Installation) -> Iterator[subprocess.Popen[bytes]]:
+    """`mailer run`, ready to answer, until the end of the block."""
+    with run_mailer(installation, "run") as process:
+        wait_until(
+            lambda: process.poll() is not None or _is_ready(installation),
+            installation.said,
+        )
+        assert process.poll() is None, installation.said()
+        yield process
+
+
+def _is_ready(installation: Installation) -> bool:
+    with requests.Session() as http:
+        http.trust_env = False  # no proxy of this machine stands before the loopback
+        try:
+            return http.get(f"{installation.url}/readyz", timeout=2).ok
+        except requests.ConnectionError:
+            return False
+
+
+def stop(process: subprocess.Popen[bytes]) -> int:
+    """End the process as an operator would; its exit code."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        return process.wait(STOPS_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(STOPS_WITHIN)
+        raise
+
+
+def wait_until(
+    condition: Callable[[], object],
+    explain: Callable[[], str] = str,
+    *,
+    patience: float = PATIENCE,
+) -> None:
+    """Look 20 times a second until `condition` holds; TimeoutError with `explain()` if it never does."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"It did not come about in {patience} s. {explain()[-3000:]}")
+        time.sleep(0.05)
