@@ -4,6 +4,8 @@ Every wait has an end; a process that outlives its block is killed by the number
 """
 
 import json
+import multiprocessing
+import multiprocessing.process
 import os
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from typing import Any
 import requests
 
 from mailer.boot import Parts
+from mailer.cli.serving import run_worker
 from mailer.config import load
 
 SECRET = "a-test-key-of-more-than-32-letters"
@@ -84,6 +87,22 @@ def run_mailer(
         stop(process)
 
 
+_NURSERY = multiprocessing.get_context("forkserver")
+_NURSERY.set_forkserver_preload(["mailer.cli.serving"])
+
+
+def fork_worker(installation: Installation) -> multiprocessing.process.BaseProcess:
+    """`mailer worker` without the second that Python takes to read it in: for tests that start
+    many. Kill it, or leave it to the end of the test run."""
+    worker = _NURSERY.Process(target=_work, args=(installation.config,), daemon=True)
+    worker.start()
+    return worker
+
+
+def _work(config: Path) -> None:
+    run_worker(Parts(load(config)))
+
+
 @contextmanager
 def run_service(installation: Installation) -> Iterator[subprocess.Popen[bytes]]:
     """`mailer run`, ready to answer, until the end of the block."""
@@ -123,7 +142,8 @@ def wait_until(
     *,
     patience: float = PATIENCE,
 ) -> None:
-    """Look 20 times a second until `condition` holds; TimeoutError with `explain()` if it never does."""
+    """Look 20 times a second until `condition` holds; TimeoutError with `explain()` when it does
+    not in time."""
     deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:

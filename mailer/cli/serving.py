@@ -8,6 +8,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from mailer.boot import Parts
+from mailer.domain.errors import Refused
 from mailer.web.app import create_app
 from mailer.worker.lock import hold_sender_lock
 from mailer.worker.service import Service
@@ -69,7 +70,8 @@ def _with_worker(parts: Parts, *, sole_sender: bool) -> dict[str, Any]:
 
 
 def run_worker(parts: Parts) -> None:
-    """Send until told to stop (SIGTERM, SIGINT)."""
+    """Send until told to stop (SIGTERM, SIGINT). Raises Refused when the engine ends before that:
+    whoever watches over this process then starts it again."""
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
@@ -79,3 +81,5 @@ def run_worker(parts: Parts) -> None:
         while service.is_alive() and not told.wait(1):
             pass
         service.stop()
+    if not told.is_set():
+        raise Refused("The worker broke off by a mistake of ours; its log says where.")

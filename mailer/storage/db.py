@@ -65,7 +65,7 @@ class Codes(TypeDecorator[tuple[str, ...]]):
     """A short list of codes (languages, topics) as one text, each between spaces: ` cs uk `.
 
     Equal lists are equal texts, so a GROUP BY finds readers with the same wishes, and
-    `contains_code` finds one code with LIKE.
+    `contains(" cs ")` finds one code with LIKE.
     """
 
     impl = String
@@ -76,6 +76,10 @@ class Codes(TypeDecorator[tuple[str, ...]]):
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> tuple[str, ...]:
         return tuple(value.split()) if value else ()
+
+    def coerce_compared_value(self, _op: Any, value: Any) -> Any:
+        # What LIKE looks for is a piece of the text, not a list to be written as one.
+        return String() if isinstance(value, str) else self
 
 
 def enum_type(values: type[StrEnum]) -> Enum:

@@ -1,7 +1,7 @@
 """What stands between a newsletter and its readers: blockers that stop it, warnings that do not.
 
-Shown in words on the check page before anybody can press "send"; asked again when they do, by
-`approve`.
+Shown in words on the check page before anybody can press "send"; asked again by `approvals` when
+they do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from mailer.domain.errors import Invalid, NotReadyToSend, Refused
-from mailer.domain.newsletter import GRACE, NewsletterKind, NewsletterState
+from mailer.domain.association import Association
+from mailer.domain.errors import NotReadyToSend
+from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.i18n import Words
 from mailer.message.finding import Level
 from mailer.message.lint import lint
@@ -24,7 +25,6 @@ from mailer.message.vocabulary import N_
 from mailer.storage import audiences
 from mailer.storage.audiences import LeftOut
 from mailer.storage.newsletters import Newsletter, list_newsletters
-from mailer.usecases import newsletters
 from mailer.usecases.editions import (
     Edition,
     Letter,
@@ -43,11 +43,6 @@ MUCH_MORE = 1.5
 TOO_SOON = timedelta(hours=24)
 USUAL_OF = 5
 
-WRONG_NUMBER = N_("Type the number of people it goes to, as it stands in the sentence above.")
-CHANGED_SINCE = N_(
-    "Something in this newsletter was changed after you opened this page. Look at it once more."
-)
-
 
 class Verdict(StrEnum):
     """A blocker must be mended before anything can be sent; a warning is for a person to weigh."""
@@ -64,6 +59,7 @@ class Mend(StrEnum):
     TEXT = "text"
     ITEMS = "items"
     READERS = "readers"
+    SENDER = "sender"
     MOMENT = "moment"
     TEST = "test"
 
@@ -119,44 +115,6 @@ class Check:
         return tuple(dict.fromkeys(said))
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a person asks for on the check page. `send_at` None: as soon as the grace is over.
-
-    `seen` is `Check.seen` of what they looked at, `number` what they typed to confirm an unusual
-    audience.
-    """
-
-    send_at: datetime | None
-    seen: str
-    number: int | None = None
-
-
-def approve(
-    session: Session,
-    newsletter: Newsletter,
-    order: Order,
-    *,
-    renderer: Renderer,
-    base_url: str,
-    who: str,
-    now: datetime,
-    grace: timedelta = GRACE,
-) -> None:
-    """Check once more, then approve: what the button of the check page does.
-
-    Raises NotReadyToSend, Refused when it is no longer what the person looked at, and Invalid
-    for `number` when an unusual audience was not confirmed.
-    """
-    check = check_newsletter(session, newsletter, renderer, base_url, now)
-    require_ready(check)
-    if order.seen != check.seen:
-        raise Refused(CHANGED_SINCE)
-    if check.needs_number and order.number != check.audience:
-        raise Invalid("number", WRONG_NUMBER)
-    newsletters.approve(session, newsletter, order.send_at, who, now, grace=grace)
-
-
 def check_newsletter(
     session: Session, newsletter: Newsletter, renderer: Renderer, base_url: str, now: datetime
 ) -> Check:
@@ -172,6 +130,7 @@ def check_newsletter(
     seen = fingerprint(session, newsletter, now)
     rows = [
         *_check_readers(newsletter, readers, letters),
+        *_check_sender(edition.association),
         *_check_letters(letters),
         *_check_languages(fallbacks, readers),
         *_check_moment(session, newsletter, readers, edition, now),
@@ -227,6 +186,14 @@ def _check_readers(
     return rows
 
 
+def _check_sender(association: Association) -> list[Row]:
+    """The law asks for both in every newsletter."""
+    if association.name and association.address:
+        return []
+    message = N_("The sender's name and postal address are missing from the footer.")
+    return [Row(Verdict.BLOCKS, message, mend=Mend.SENDER)]
+
+
 def _check_letter_language(letter: Letter, lang: str, number: int) -> list[Row]:
     if letter.language == lang:
         return []
@@ -237,6 +204,8 @@ def _check_letter_language(letter: Letter, lang: str, number: int) -> list[Row]:
 def _check_letters(letters: Mapping[str, Letter]) -> list[Row]:
     rows = []
     for lang, letter in letters.items():
+        if letter.language != lang and letter.language in letters:
+            continue  # the same letter, looked at under its own language
         found = [
             Row(_VERDICTS[finding.level], finding.message, lang, {}, finding.detail, Mend.TEXT)
             for finding in lint(letter.rendered, letter.language, is_bulk=True)

@@ -5,7 +5,7 @@ Every change of state is checked against `domain/newsletter` and leaves a line i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from mailer.domain.newsletter import (
     earliest_departure,
     may_edit,
 )
+from mailer.domain.walltime import to_utc
 from mailer.message.vocabulary import N_
 from mailer.storage import audit, snapshots
 from mailer.storage.accounts import has_open
@@ -82,8 +83,8 @@ def edit(
 ) -> None:
     """Write (subject, preheader, body) per language into a draft; a new text voids the test.
 
-    Saving what is there already changes nothing and leaves no line in the log. `seen` is the `changed_at` of what the person had before their eyes: Refused when somebody
-    saved in between.
+    Saving what is there already changes nothing and leaves no line in the log. `seen` is the
+    `changed_at` of what the person had before their eyes: Refused when somebody saved in between.
     """
     _lock(session, newsletter)
     if not may_edit(newsletter.state):
@@ -144,9 +145,23 @@ def approve(
 
 
 def stop(session: Session, newsletter: Newsletter, who: str, now: datetime) -> None:
-    """Back to draft before anything has left: the undo of `approve`."""
+    """Back to draft before anything has left: the undo of `approve`.
+
+    An issue gets the time of its plan back; a letter has none until it is approved again.
+    """
     _move(session, newsletter, NewsletterState.DRAFT, who, "newsletter stopped", now)
     newsletter.approved_by, newsletter.approved_at, newsletter.snapshot = "", None, ""
+    newsletter.send_at = _find_planned(newsletter)
+    if newsletter.plan is None:
+        newsletter.expires_at = None
+
+
+def _find_planned(newsletter: Newsletter) -> datetime | None:
+    """When the plan would send this issue."""
+    if newsletter.plan is None or newsletter.period_key is None:
+        return None
+    day = date.fromisoformat(newsletter.period_key)
+    return to_utc(datetime.combine(day, newsletter.plan.at), newsletter.plan.tz)
 
 
 def pause(
@@ -216,6 +231,9 @@ def start_due(session: Session, now: datetime) -> list[int]:
     """
     started = []
     for newsletter in list_due(session, now):
+        _lock(session, newsletter)
+        if newsletter.state != NewsletterState.SCHEDULED:
+            continue  # another process was faster
         if newsletter.send_at and now - newsletter.send_at > LATE_LIMIT:
             _move(session, newsletter, NewsletterState.MISSED, CLOCK, "newsletter missed", now)
             newsletter.reason = "Its time passed while the service was not running."
@@ -230,7 +248,10 @@ def finish_done(session: Session, now: datetime) -> int:
     """Newsletters about which nothing more will happen are `sent`. Returns how many."""
     done = 0
     for newsletter in list_newsletters(session, NewsletterState.SENDING):
-        if not has_open(session, newsletter.id):
+        if has_open(session, newsletter.id):
+            continue
+        _lock(session, newsletter)
+        if newsletter.state == NewsletterState.SENDING:  # else another process was faster
             _move(session, newsletter, NewsletterState.SENT, CLOCK, "newsletter sent", now)
             newsletter.finished_at = now
             done += 1

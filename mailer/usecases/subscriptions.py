@@ -68,7 +68,7 @@ def sign_up(
         grant(subscriber, fitting)
     if subscriber is None:
         step = SignUpStep.NOTHING
-    else:
+    elif step is not SignUpStep.NOTHING:
         record(session, subscriber, ConsentAction.REQUESTED, trace, now)
     _answer(session, subscriber, step, trace.language, now)
     return step

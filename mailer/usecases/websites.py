@@ -21,6 +21,7 @@ from mailer.domain.website import UnreadableWebsite, as_json, read_website
 from mailer.domain.website_projects import ReadProject
 from mailer.domain.website_timeline import ReadMilestone
 from mailer.domain.when import Confidence
+from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.imports import Finding, FindingState, WebsiteImport, find_import
 from mailer.storage.languages import get_fallback, list_content_languages
@@ -31,15 +32,18 @@ from mailer.usecases.editing import LONGEST, LONGEST_TEXT, Wording, Wordings
 from mailer.usecases.organisations import LONGEST_NAME
 from mailer.usecases.projects import Partner, ProjectEdit, add_draft
 
+NOTHING_FOUND = N_("Nothing was found under the headings. Paste the whole page.")
 MILESTONE, PROJECT = "milestone", "project"
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """`counts` of the whole text: milestones, projects, clear, open. `new`: rows added by it."""
+    """`counts` of the whole text: milestones, projects, clear, open. `new`: rows added by it.
+    `notes`: sentences about the text as a whole."""
 
     counts: dict[str, int]
     new: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def import_website(session: Session, text: str, name: str, who: str, now: dateti
 
     The same text again changes nothing; an edited one adds only rows whose title is new.
     Certain milestones are public at once, all others when somebody decides. Raises Invalid for
-    what is no text of a website.
+    what is no text of a website, and when nothing was found in it.
     """
     try:
         website = read_website(text)
@@ -81,11 +85,13 @@ def import_website(session: Session, text: str, name: str, who: str, now: dateti
         *map(_Row, [MILESTONE] * len(website.milestones), website.milestones, reading["timeline"]),
         *map(_Row, [PROJECT] * len(website.projects), website.projects, reading["projects"]),
     ]
+    if not rows:
+        raise Invalid("text", next(iter(website.notes), NOTHING_FOUND))
     counts = _count(rows)
     raw = text.replace("\r\n", "\n").strip()  # a browser sends other line ends than a file has
     digest = sha256(raw.encode()).hexdigest()
     if find_import(session, digest):
-        return ImportResult(counts, new=0)
+        return ImportResult(counts, new=0, notes=website.notes)
     lang = choose_language(session, website.language)
     source = WebsiteImport(name=tidy(name)[:200] or "website", digest=digest, raw=raw)
     source.language, source.imported_at = website.language or "", now
@@ -96,7 +102,7 @@ def import_website(session: Session, text: str, name: str, who: str, now: dateti
     audit.record(
         session, who, "website read", now, thing="import", thing_id=source.id, new=len(new)
     )
-    return ImportResult(counts, len(new))
+    return ImportResult(counts, len(new), website.notes)
 
 
 def _count(rows: list[_Row]) -> dict[str, int]:

@@ -1,12 +1,15 @@
 """The demo's inbox as a page: every mail that the service sent, to be looked at by a newcomer.
 
-Exists only where mail goes to the built-in inbox and nowhere else. Changes nothing. A mail's HTML
-is shown as a page of its own that can run no script and touch nothing of this site.
+Exists only where mail goes to the built-in inbox, and only for people on the same computer or
+network: links that set passwords lie here too. Changes nothing. A mail's HTML is shown as a page
+of its own that can run no script and touch nothing of this site.
 """
 
 import re
+from ipaddress import ip_address
 
 from flask import Blueprint, Response, g, render_template, request
+from werkzeug.exceptions import NotFound
 
 from mailer.i18n import Words
 from mailer.storage import maildir
@@ -20,9 +23,11 @@ _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 
 
 @blueprint.before_request
-def choose_language() -> None:
-    """The inbox speaks the visitor's language, as the browser tells it."""
+def meet() -> None:
+    """Speak the visitor's language, and be nowhere for visitors from the internet."""
     g.words = Words(guess_language())
+    if ip_address(request.remote_addr or "127.0.0.1").is_global:
+        raise NotFound
 
 
 @blueprint.get("/inbox")

@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from mailer.clock import Clock
 from mailer.domain import delivery
 from mailer.domain.delivery import DeliveryState, Next
-from mailer.domain.errors import MailerError
 from mailer.providers.base import Fate, Mail, Outcome, ProviderDown, Sender
 from mailer.storage import deliveries
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim
-from mailer.storage.settings import drop_setting, save_setting
+from mailer.storage.settings import drop_setting, find_setting, save_setting
 from mailer.usecases.feedback import note_refusal
 from mailer.worker.builder import Builder
 from mailer.worker.circuit import Circuit
@@ -64,6 +63,9 @@ class Engine:
         self._circuit = Circuit()
         self._stop = threading.Event()
         self._looked_around_at = clock()
+        self._has_stale_claims = False
+        # Perhaps by a predecessor, when this engine is new.
+        self._has_noted_trouble = True
 
     def run(self, stop: threading.Event) -> None:
         """Send until told to stop; finish the mail in hand, give back the rest."""
@@ -71,9 +73,9 @@ class Engine:
         while not stop.is_set():
             try:
                 worked = self.run_once()
-            except OperationalError as error:
+            except DBAPIError as error:
                 log.warning("database out of reach", error=str(error.orig))
-                worked = 0
+                self._has_stale_claims, worked = True, 0
             if not worked:
                 stop.wait(self._pace.idle_seconds)
         self.shut_down()
@@ -81,6 +83,8 @@ class Engine:
     def run_once(self) -> int:
         """One round: everything urgent, then one claim of newsletter mail. Returns how many
         mails were tried."""
+        if self._has_stale_claims:
+            self._release_untouched()
         if self._circuit.is_open(self._clock()):
             return 0
         try:
@@ -91,8 +95,7 @@ class Engine:
 
     def shut_down(self) -> None:
         """Give back claimed rows and say goodbye to the provider."""
-        with self._sessions() as session:
-            deliveries.release(session, self._owner, self._clock())
+        self._release_untouched()
         self._sender.close()
 
     def _send_urgent(self) -> int:
@@ -184,7 +187,9 @@ class Engine:
             for claim in claims:
                 try:
                     mails.append(self._builder.build(session, claim, self._clock()))
-                except (MailerError, ValueError) as error:
+                except SQLAlchemyError:
+                    raise
+                except Exception as error:  # noqa: BLE001  one poisoned mail must not stop the rest
                     self._set_aside(session, claim, error)
         return mails
 
@@ -221,10 +226,12 @@ class Engine:
             )
             if outcome.fate == Fate.REFUSED:
                 note_refusal(session, claim, outcome.phase, outcome.code, outcome.text, now)
-            if self._circuit.reason:
+            is_up = outcome.fate in (Fate.ACCEPTED, Fate.REFUSED)  # it answers
+            if is_up and self._has_noted_trouble:
                 drop_setting(session, TROUBLE)
-        if outcome.fate in (Fate.ACCEPTED, Fate.REFUSED):  # it answers, so it is not down
+        if is_up:
             self._circuit.close()
+            self._has_noted_trouble = False
 
     def _decide(self, claim: Claim, outcome: Outcome, now: datetime) -> Next:
         if outcome.fate == Fate.ACCEPTED:
@@ -245,11 +252,14 @@ class Engine:
     def _release_untouched(self) -> None:
         with self._sessions() as session:
             deliveries.release(session, self._owner, self._clock())
+        self._has_stale_claims = False
 
     def _trip(self, fault: ProviderDown) -> None:
         now = self._clock()
         self._circuit.trip(fault.text, now, fault.retry_at)
         log.warning("provider down", reason=fault.text, retry_at=str(self._circuit.retry_at))
         with self._sessions() as session:
-            trouble = {"reason": fault.text, "code": fault.code, "since": now.isoformat()}
+            since = (find_setting(session, TROUBLE) or {}).get("since", now.isoformat())
+            trouble = {"reason": fault.text, "code": fault.code, "since": since}
             save_setting(session, TROUBLE, trouble, now)
+        self._has_noted_trouble = True

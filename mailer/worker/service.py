@@ -52,13 +52,13 @@ class Service:
             self._inbox.start()
         with self._sessions() as session:
             deliveries.recover(session, self._clock(), UNKNOWN_WAIT, sole_sender=sole_sender)
-        self._timetable.leave_sign_of_life()
-        self._scheduler = start_timetable(self._timetable)
+        self._timetable.sort_out_mail()
         engine = self._build_engine()
         self._thread = threading.Thread(
             target=engine.run, args=(self._stop,), name="engine", daemon=True
         )
         self._thread.start()
+        self._scheduler = start_timetable(self._timetable, self.is_alive)
 
     def is_alive(self) -> bool:
         """Whether the engine still runs; it ends only when told to or by a bug."""

@@ -25,6 +25,8 @@ from mailer.worker.crash import crash_point
 TICK = "worker_tick"
 """The setting that tells when the worker last lived."""
 
+SIGN_OF_LIFE_EVERY = 10.0
+
 log = structlog.get_logger()
 
 
@@ -41,7 +43,6 @@ class Timetable:
         """Seconds between runs, and what is run."""
         return (
             (1, self.move_newsletters),
-            (10, self.leave_sign_of_life),
             (15, self.make_issues),
             (30, self.sort_out_mail),
             (3600, self.forget_unconfirmed),
@@ -93,13 +94,23 @@ class Timetable:
                 log.info("unconfirmed sign-ups erased", number=forgotten)
 
 
-def start_timetable(timetable: Timetable) -> BackgroundScheduler:
-    """Begin to tick. A job that is late still runs, once (the default would drop it)."""
+def start_timetable(timetable: Timetable, is_alive: Callable[[], bool]) -> BackgroundScheduler:
+    """Begin to tick. A job that is late still runs, once (the default would drop it).
+
+    The worker gives a sign of life as long as `is_alive()`: a clock that ticks beside a dead
+    engine must not look like health.
+    """
     scheduler = BackgroundScheduler(
         timezone="UTC",
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
-    for seconds, job in timetable.jobs():
+
+    def live() -> None:
+        if is_alive():
+            timetable.leave_sign_of_life()
+
+    live()
+    for seconds, job in (*timetable.jobs(), (SIGN_OF_LIFE_EVERY, live)):
         scheduler.add_job(job, "interval", seconds=seconds)
     scheduler.start()
     return scheduler

@@ -24,9 +24,7 @@ def translated(title: str, lang: str, state: TextState, text: str, **extra: bool
     return Wordings("en", by_lang)
 
 
-def event_edit(
-    title: str = "Prague 7 meetup", *whens: When, **changes: object
-) -> EventEdit:
+def event_edit(title: str = "Prague 7 meetup", *whens: When, **changes: object) -> EventEdit:
     """An event in Czech and English on Monday 7 December unless said otherwise."""
     spoken = (Spoken("cs"), Spoken("en", SpokenRole.INTERPRETATION))
     sessions = tuple(SessionEdit(when, spoken=spoken) for when in whens or (EVENING,))

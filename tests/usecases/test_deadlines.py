@@ -104,5 +104,8 @@ def test_duplicate_asks_for_the_moment_anew(session: Session, now: datetime) -> 
     value = as_values(session, [copy])[0]
     assert (copy.slug, value.visibility) == ("vote-for-two-ideas-2", Visibility.DRAFT)
     assert (value.title.source(), value.closes, value.url, value.topics) == (
-        "Vote for two ideas", When.unknown(), "https://example.org/vote", {"participation"},
+        "Vote for two ideas",
+        When.unknown(),
+        "https://example.org/vote",
+        {"participation"},
     )

@@ -57,7 +57,9 @@ def test_create_makes_a_draft_that_nobody_sees(session: Session, now: datetime) 
 
     value = as_values(session, [event])[0]
     assert (value.slug, value.visibility, value.revision) == (
-        "prague-7-meetup", Visibility.DRAFT, 1,
+        "prague-7-meetup",
+        Visibility.DRAFT,
+        1,
     )
     assert value.title.source() == "Prague 7 meetup"
     assert value.sessions[0].when == EVENING
@@ -140,7 +142,10 @@ def test_address_follows_the_title_until_published(session: Session, now: dateti
     ],
 )
 def test_change_counts_what_readers_act_on(
-    session: Session, now: datetime, published: Event, changes: dict[str, object],
+    session: Session,
+    now: datetime,
+    published: Event,
+    changes: dict[str, object],
     changed: tuple[str, ...],
 ) -> None:
     said = _save(session, published, event_edit(**changes), now)  # type: ignore[arg-type]
@@ -149,9 +154,7 @@ def test_change_counts_what_readers_act_on(
     assert (published.revision, published.material_revision) == (2, 1 + bool(changed))
 
 
-def test_change_keeps_the_rows_of_sessions_that_stay(
-    session: Session, now: datetime
-) -> None:
+def test_change_keeps_the_rows_of_sessions_that_stay(session: Session, now: datetime) -> None:
     event = events.create(session, event_edit("Two", EVENING, NEXT_DAY), who=ANNA, now=now)
     kept = event.sessions[1].id
     edit = event_edit("Two", sessions=[SessionEdit(NEXT_DAY, id=kept, spoken=(Spoken("uk"),))])
@@ -267,7 +270,8 @@ def test_duplicate_asks_for_the_date_anew(session: Session, now: datetime) -> No
     assert (copy.slug, copy.capacity, value.visibility) == ("meetup-2", 30, Visibility.DRAFT)
     assert value.topics == {"events"}
     assert {lang: text.text for lang, text in value.title.by_lang.items()} == {
-        "en": "Meetup", "cs": "Setkání",
+        "en": "Meetup",
+        "cs": "Setkání",
     }
     assert [(one.when, one.venue and one.venue.name.source()) for one in value.sessions] == [
         (When.unknown(), "InBáze")
@@ -303,7 +307,8 @@ def test_texts_are_cleaned(session: Session, now: datetime) -> None:
 
     texts = load_texts(session, "event", [event.id])[event.id]
     assert {field: text.source() for field, text in texts.items()} == {
-        "title": "A B", "body": "one\n\ntwo",
+        "title": "A B",
+        "body": "one\n\ntwo",
     }
 
 
@@ -332,9 +337,7 @@ def test_move_gives_the_new_date(session: Session, now: datetime, published: Eve
 
     _reload(session)
     assert published.status is Status.RESCHEDULED
-    assert [(row.when, row.status) for row in published.sessions] == [
-        (NEXT_DAY, Status.SCHEDULED)
-    ]
+    assert [(row.when, row.status) for row in published.sessions] == [(NEXT_DAY, Status.SCHEDULED)]
     assert published.material_revision == 2
 
 
@@ -347,7 +350,8 @@ def test_move_marks_which_session_of_several_moved(session: Session, now: dateti
     event_changes.move(session, event.id, whens, revision=1, who=ANNA, now=now)
 
     assert [(row.when, row.status) for row in event.sessions] == [
-        (EVENING, Status.SCHEDULED), (later, Status.RESCHEDULED),
+        (EVENING, Status.SCHEDULED),
+        (later, Status.RESCHEDULED),
     ]
 
 
@@ -358,7 +362,10 @@ def test_move_online_keeps_the_time(session: Session, now: datetime, published: 
 
     value = as_values(session, [published])[0]
     assert (value.status, value.attendance, value.online_url, value.sessions[0].when) == (
-        Status.MOVED_ONLINE, Attendance.ONLINE, "https://meet.example/7", EVENING,
+        Status.MOVED_ONLINE,
+        Attendance.ONLINE,
+        "https://meet.example/7",
+        EVENING,
     )
 
 

@@ -50,7 +50,9 @@ def test_user_without_a_password_has_none_that_fits() -> None:
     assert not passwords.is_password(User(password=None), "")
 
 
-@pytest.mark.parametrize("password", ["řeka teče městem", "x y z w " * 20, "пароль з чотирьох слів"])
+@pytest.mark.parametrize(
+    "password", ["řeka teče městem", "x y z w " * 20, "пароль з чотирьох слів"]
+)
 def test_long_password_of_any_letters_is_good(password: str) -> None:
     passwords.check_password(password, "anna@example.org")
 

@@ -43,7 +43,9 @@ def test_create_keeps_who_is_in_it(session: Session, now: datetime) -> None:
     ]
     value = as_values(session, [project])[0]
     assert (value.funder_ack.source(), value.status(now), value.visibility) == (
-        "Paid by the City of Prague.", ProjectStatus.ACTIVE, Visibility.DRAFT,
+        "Paid by the City of Prague.",
+        ProjectStatus.ACTIVE,
+        Visibility.DRAFT,
     )
 
 
@@ -60,9 +62,7 @@ def test_change_replaces_the_partners(session: Session, now: datetime) -> None:
     assert (project.and_others, project.revision) == (True, 2)
 
 
-def test_status_is_computed_unless_somebody_says_otherwise(
-    session: Session, now: datetime
-) -> None:
+def test_status_is_computed_unless_somebody_says_otherwise(session: Session, now: datetime) -> None:
     edit = replace(CITY, status_override=ProjectStatus.PAUSED)
 
     project = projects.create(session, edit, who=ANNA, now=now)

@@ -89,7 +89,8 @@ def test_sign_up_of_a_known_address(
     answer = sign_up(session, "ANNA@example.org", now)
 
     assert (answer, list_mails(session)) == (step, mails)
-    assert (reader.state, list_actions(session, reader)[-1]) == (state, ConsentAction.REQUESTED)
+    requested = list_actions(session, reader).count(ConsentAction.REQUESTED)
+    assert (reader.state, requested) == (state, len(mails))
 
 
 def test_sign_up_of_a_suppressed_address_only_leaves_a_line_in_the_log(

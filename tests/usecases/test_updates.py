@@ -23,9 +23,9 @@ def test_create_and_publish_offers_it_to_the_next_digest(session: Session, now: 
     update = updates.create(session, edit, who=ANNA, now=now, publish=True)
 
     told = take_snapshot(session, now).updates
-    assert [(one.title.source(), one.teaser.source(), one.kind, one.published_at) for one in told] == [
-        ("Our strategy is ready", "Read it.", UpdateKind.RESULT, now)
-    ]
+    assert [
+        (one.title.source(), one.teaser.source(), one.kind, one.published_at) for one in told
+    ] == [("Our strategy is ready", "Read it.", UpdateKind.RESULT, now)]
     actions = [entry.action for entry in list_about(session, "update", update.id)]
     assert actions == ["update created", "update published"]
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from mailer.domain.content import Visibility
 from mailer.domain.errors import Invalid, NotFound, Refused
+from mailer.domain.website import read_website
 from mailer.domain.when import Confidence, Precision, When
 from mailer.storage.imports import (
     Finding,
@@ -56,7 +57,8 @@ def _count(session: Session, table: type[object]) -> int:
 def test_import_keeps_every_row(session: Session, read: ImportResult) -> None:
     kept = [_count(session, table) for table in (WebsiteImport, Finding, Milestone, Project)]
 
-    assert read == ImportResult(COUNTS, new=24)
+    assert (read.counts, read.new) == (COUNTS, 24)
+    assert read.notes == read_website(SEED).notes
     assert kept == [1, 24, 20, 4]
     assert count_open_findings(session) == 20
     assert list_imports(session)[0].language == "en-GB"
@@ -72,7 +74,10 @@ def test_import_keeps_a_doubtful_date_as_read(session: Session, read: ImportResu
     when = _milestone(session, 14).when
 
     assert (when.raw, when.confidence, when.starts_on, when.ends_on) == (
-        "April and May, 2023", Confidence.DOUBTFUL, date(2023, 4, 1), date(2023, 5, 31),
+        "April and May, 2023",
+        Confidence.DOUBTFUL,
+        date(2023, 4, 1),
+        date(2023, 5, 31),
     )
 
 
@@ -83,7 +88,12 @@ def test_import_makes_projects_drafts(session: Session, read: ImportResult) -> N
     ]
 
     assert made == [
-        ("MigAct capacity building", "migact-capacity-building", date(2024, 6, 1), Visibility.DRAFT),
+        (
+            "MigAct capacity building",
+            "migact-capacity-building",
+            date(2024, 6, 1),
+            Visibility.DRAFT,
+        ),
         (
             "City for All – Support for Civic Participation in an Intercultural Environment",
             "city-for-all-support-for-civic-participation-in-an",
@@ -102,13 +112,21 @@ def test_import_joins_organisations_by_name(session: Session, read: ImportResult
     ]
 
     assert names == [
-        ("AMIGA", ""), ("DoFE", ""), ("EPIM", ""), ("Eurocities", ""), ("InBáze", "z.s."),
-        ("Matertera", "z.s."), ("MigAct", ""), ("Prague City Hall", ""),
+        ("AMIGA", ""),
+        ("DoFE", ""),
+        ("EPIM", ""),
+        ("Eurocities", ""),
+        ("InBáze", "z.s."),
+        ("Matertera", "z.s."),
+        ("MigAct", ""),
+        ("Prague City Hall", ""),
         ("Rehearsal for Reality", "z.s."),
     ]
     assert partners == [
-        ("Matertera", "participant"), ("DoFE", "participant"),
-        ("Rehearsal for Reality", "participant"), ("AMIGA", "participant"),
+        ("Matertera", "participant"),
+        ("DoFE", "participant"),
+        ("Rehearsal for Reality", "participant"),
+        ("AMIGA", "participant"),
         ("InBáze", "implementer"),
     ]
     assert _project(session, 4).and_others is True
@@ -122,7 +140,7 @@ def test_import_of_the_same_text_changes_nothing(
 ) -> None:
     again = import_website(session, text, "migact.org", ANNA, now)
 
-    assert again == ImportResult(COUNTS, new=0)
+    assert (again.counts, again.new) == (COUNTS, 0)
     assert (_count(session, WebsiteImport), _count(session, Finding)) == (1, 24)
 
 
@@ -139,18 +157,25 @@ def test_import_of_an_edited_text_adds_only_new_rows(
     assert titles == ["Autumn picnic"]
 
 
-def test_import_refuses_what_is_no_text(session: Session, now: datetime) -> None:
+@pytest.mark.parametrize(
+    "text", ["PK\0\3", "", "Hello", "Our Timeline", "Our Timeline\n\n", "Contact\n\nMe"]
+)
+def test_import_refuses_what_says_nothing(session: Session, now: datetime, text: str) -> None:
     with pytest.raises(Invalid) as caught:
-        import_website(session, "PK\0\3", "file.zip", ANNA, now)
+        import_website(session, text, "file.txt", ANNA, now)
 
     assert caught.value.field == "text"
+    assert _count(session, WebsiteImport) == 0
 
 
-@pytest.mark.parametrize("text", ["", "Hello", "Our Timeline", "Our Current Projects\n\nA. B."])
-def test_import_of_nearly_nothing_is_kept(session: Session, now: datetime, text: str) -> None:
-    result = import_website(session, text, "", ANNA, now)
+def test_import_of_two_rows_of_one_title_keeps_both(session: Session, now: datetime) -> None:
+    text = "Our Timeline\n\nPicnic\n\nMay, 2023\n\nPicnic\n\nMay, 2022\n"
 
-    assert result.new == result.counts["milestones"] + result.counts["projects"]
+    first = import_website(session, text, "example.org", ANNA, now)
+    third = text + "\nPicnic\n\nMay, 2021\n"
+    second = import_website(session, third, "example.org", ANNA, now)
+
+    assert (first.new, second.new) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -158,15 +183,24 @@ def test_import_of_nearly_nothing_is_kept(session: Session, now: datetime, text:
     [
         (14, Choice.ACCEPT, "", When.months((2023, 4), (2023, 5))),
         (14, Choice.DATE, "June 2023", When.month(2023, 6)),
-        (3, Choice.DATE, "6 May 2024, 17:30-20:00",
-         When.at(datetime(2024, 5, 6, 17, 30), datetime(2024, 5, 6, 20, 0))),
+        (
+            3,
+            Choice.DATE,
+            "6 May 2024, 17:30-20:00",
+            When.at(datetime(2024, 5, 6, 17, 30), datetime(2024, 5, 6, 20, 0)),
+        ),
         (3, Choice.UNDATED, "", When.unknown()),
         (15, Choice.DATE, "winter 2023/24", When.across_winter(2023)),
     ],
 )
 def test_decide_settles_a_date(
-    session: Session, now: datetime, read: ImportResult, position: int, choice: Choice,
-    value: str, when: When,
+    session: Session,
+    now: datetime,
+    read: ImportResult,
+    position: int,
+    choice: Choice,
+    value: str,
+    when: When,
 ) -> None:
     finding = _finding(session, "milestone", position)
 
@@ -174,10 +208,14 @@ def test_decide_settles_a_date(
 
     milestone = _milestone(session, position)
     assert (milestone.is_public, finding.state, finding.decided_by) == (
-        True, FindingState.DECIDED, ANNA,
+        True,
+        FindingState.DECIDED,
+        ANNA,
     )
     assert (milestone.when.precision, milestone.when.starts_at, milestone.when.ends_on) == (
-        when.precision, when.starts_at, when.ends_on,
+        when.precision,
+        when.starts_at,
+        when.ends_on,
     )
     is_known = when.precision is not Precision.UNKNOWN
     assert (milestone.when.confidence is Confidence.EXACT) is is_known
@@ -216,8 +254,14 @@ def test_decide_can_be_decided_again(session: Session, now: datetime, read: Impo
     ],
 )
 def test_decide_gives_a_project_its_lost_title(
-    session: Session, now: datetime, read: ImportResult, position: int, choice: Choice,
-    value: str, title: str, slug: str,
+    session: Session,
+    now: datetime,
+    read: ImportResult,
+    position: int,
+    choice: Choice,
+    value: str,
+    title: str,
+    slug: str,
 ) -> None:
     decide(session, _finding(session, "project", position).id, choice, value, who=ANNA, now=now)
 
@@ -251,8 +295,14 @@ def test_decide_title_of_a_milestone_leaves_its_date_in_doubt(
     ],
 )
 def test_decide_refuses_what_settles_nothing(
-    session: Session, now: datetime, read: ImportResult, kind: str, position: int,
-    choice: Choice, value: str, mistake: type[Exception],
+    session: Session,
+    now: datetime,
+    read: ImportResult,
+    kind: str,
+    position: int,
+    choice: Choice,
+    value: str,
+    mistake: type[Exception],
 ) -> None:
     finding = _finding(session, kind, position)
 

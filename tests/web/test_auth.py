@@ -41,6 +41,14 @@ def test_sign_in_leads_to_the_desk_and_is_logged(desk: Desk) -> None:
         assert (entry.who, entry.action) == ("admin@example.org", "signed in")
 
 
+def test_sign_in_does_not_hash_the_password_anew(desk: Desk) -> None:
+    before = desk.user("admin").password
+
+    desk.sign_in("admin")
+
+    assert desk.user("admin").password == before
+
+
 def test_sign_in_ignores_case_and_spaces_of_the_address(desk: Desk) -> None:
     browser = desk.browse()
 

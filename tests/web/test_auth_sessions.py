@@ -1,5 +1,6 @@
 """What a session is good for, what ends it, and what is refused although it is there."""
 
+import re
 from datetime import datetime
 
 import pytest
@@ -17,6 +18,21 @@ def test_post_without_the_session_s_token_is_refused(desk: Desk, value: str | No
 
     assert answer.status_code == 400
     assert "Mallory" not in browser.read("/desk/account")
+
+
+def test_every_form_of_the_desk_needs_the_token(desk: Desk) -> None:
+    browser = desk.sign_in()
+    paths = [
+        re.sub(r"<int:\w+>", "1", re.sub(r"<(slug:)?\w+>", "x", rule.rule))
+        for rule in desk.app.url_map.iter_rules()
+        if rule.rule.startswith("/desk") and "POST" in (rule.methods or ())
+    ]
+
+    answers = {path: browser.client.post(path, data={"a": "b"}).status_code for path in paths}
+
+    assert answers == dict.fromkeys(paths, 400)
+    assert len(paths) > 10
+    assert browser.is_in
 
 
 def test_token_of_another_session_is_refused(desk: Desk) -> None:

@@ -26,7 +26,7 @@ def browser(sqlite_url: str, now: datetime, inbox: Path) -> Browser:
 
 
 def subjects(page: str) -> list[str]:
-    return re.findall(r'class="mails-subject">([^<]*)<', page)
+    return re.findall(r'class="mails-subject"><bdi>([^<]*)<', page)
 
 
 def test_empty_inbox_says_what_to_do(browser: Browser) -> None:
@@ -128,3 +128,28 @@ def test_inbox_sets_no_cookie(browser: Browser) -> None:
 
 def test_service_that_sends_real_mail_has_no_inbox(sqlite_url: str, now: datetime) -> None:
     assert open_desk(sqlite_url, now).browse().get("/inbox").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("192.168.1.7", 200),
+        ("172.17.0.1", 200),
+        ("fd00::1", 200),
+        ("8.8.8.8", 404),
+        ("2001:4860:4860::8888", 404),
+    ],
+)
+def test_inbox_is_open_to_neighbours_only(
+    browser: Browser, inbox: Path, address: str, status: int
+) -> None:
+    name = keep(inbox)
+    paths = ["/inbox", f"/inbox/{name}", f"/inbox/{name}/html", f"/inbox/{name}/raw"]
+
+    answers = [
+        browser.client.get(path, environ_base={"REMOTE_ADDR": address}).status_code
+        for path in paths
+    ]
+
+    assert answers == [status] * 4

@@ -18,8 +18,8 @@ from mailer.usecases import letters, newsletters
 from mailer.usecases.setup import set_up
 from tests.letters import WHO, add_letter, start_letter
 from tests.people import add_people, add_subscriber
-from tests.service import KILLED, Installation, install, run_mailer, stop, wait_until
-from tests.sinks import Sink, free_port, slow_smtp, smtp_sink
+from tests.service import KILLED, Installation, fork_worker, install, run_mailer, stop, wait_until
+from tests.sinks import Sink, SlowSmtp, free_port, slow_smtp, smtp_sink
 from tests.worker.ledger import (
     count_repeats,
     is_sent,
@@ -142,9 +142,9 @@ def test_worker_that_dies_while_sending_loses_nobody(
 
 @pytest.mark.parametrize("point", ["in_preparation", "before_completion"])
 def test_worker_that_dies_while_preparing_writes_to_everybody_once(
-    install_worker: Install, url: str, sink: Sink, point: str
+    install_worker: Install, sqlite_url: str, sink: Sink, point: str
 ) -> None:
-    worker = install_worker(url, sink.port)
+    worker = install_worker(sqlite_url, sink.port)
     now = clock.now()
     with worker.parts.sessions() as session:
         add_people(session, READERS, now)
@@ -283,31 +283,33 @@ def test_second_worker_on_one_sqlite_file_refuses(install_worker: Install, sqlit
     assert still_runs
 
 
-KILLS = 15
-
-
 def test_worker_killed_again_and_again_loses_nobody(
     install_worker: Install, sqlite_url: str
 ) -> None:
+    kills, readers = 25, 250
     chance = random.Random(20261122)
-    with slow_smtp(0.03) as server:
+    with slow_smtp(0.02) as server:
         worker = install_worker(sqlite_url, server.port)
-        newsletter_id = start_newsletter(worker, 150)
-        for _ in range(KILLS):
-            with run_mailer(worker, "worker") as process:
-                before = len(server.bodies)
-                wait_until(lambda: len(server.bodies) > before, worker.said)  # noqa: B023
-                time.sleep(chance.uniform(0, 0.2))
-                process.kill()
-                process.wait()
-            let_waiting_end(worker.parts.sessions)
+        newsletter_id = start_newsletter(worker, readers)
+        for _ in range(kills):
+            kill_in_mid_send(worker, server, after=chance.uniform(0, 0.15))
         reached = len(server.bodies)
         server.seconds = 0
 
         send_to_the_end(worker, newsletter_id)
 
         copies = read_copies(server.bodies)
-    assert reached < 150
+    assert kills < reached < readers
     expect_whole(worker, newsletter_id, copies)
-    assert len(copies) == 150
-    assert count_repeats(copies) <= KILLS
+    assert len(copies) == readers
+    assert count_repeats(copies) <= kills
+
+
+def kill_in_mid_send(worker: Installation, server: SlowSmtp, *, after: float) -> None:
+    before = len(server.bodies)
+    process = fork_worker(worker)
+    wait_until(lambda: len(server.bodies) > before)
+    time.sleep(after)
+    process.kill()
+    process.join()
+    let_waiting_end(worker.parts.sessions)

@@ -39,7 +39,7 @@ class DecisionForm(DeskForm):
     """What a person says about one reading."""
 
     choice = RadioField(
-        N_("What is right?"), [InputRequired()], choices=[(one, one) for one in Choice]
+        N_("What is right?"), [InputRequired()], choices={one.value: one.value for one in Choice}
     )
     value = StringField(N_("Date or title"), [Optional(), Length(max=200)])
 
@@ -83,6 +83,8 @@ def paste() -> Page:
         return render("admin/findings/paste.html", form=form), 422
     said = words().plural("%(num)s new row was read.", "%(num)s new rows were read.", result.new)
     flash(said if result.new else _("Nothing new: all of this was read before."))
+    for note in result.notes:
+        flash(_(note), "warning")
     return go(url_for("findings.show_all"))
 
 
@@ -103,7 +105,6 @@ def settle(finding_id: int) -> Page:
         show_mistake(form, Invalid("value", str(refusal)))
         return _page(finding_id, form), 409
     flash(_("Saved."))
-    session().flush()
     next_id = find_next(list_findings(session(), words().lang), finding_id)
     anchor = f"finding-{next_id}" if next_id else None
     return go(url_for("findings.show_all", show=request.args.get("show"), _anchor=anchor))

@@ -12,8 +12,9 @@ from mailer.domain.permissions import Permission
 from mailer.i18n import get_language
 from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.storage.users import list_users
-from mailer.usecases import checks, newsletters
-from mailer.usecases.checks import Mend, Order, Verdict
+from mailer.usecases import approvals, checks, newsletters
+from mailer.usecases.approvals import Order
+from mailer.usecases.checks import Mend, Verdict
 from mailer.usecases.departures import read_departure
 from mailer.web.admin.newsletter_forms import AT_ONCE, PLANNED, TIME, ApproveForm, TestForm
 from mailer.web.admin.newsletter_words import VERDICTS, how_long
@@ -23,6 +24,8 @@ from mailer.web.parts import _, now, parts, session, words
 from mailer.web.templating import SITE_TZ, say_moment
 
 blueprint = Blueprint("newsletter_check", __name__)
+
+_FROM_WORST = tuple(reversed(Verdict))
 
 Page = Response | str | tuple[str, int]
 
@@ -65,7 +68,7 @@ def approve(newsletter_id: int) -> Page:
     if not form.validate():
         return _show(newsletter, form=form), 422
     try:
-        checks.approve(
+        approvals.approve(
             session(),
             newsletter,
             _read_order(newsletter, form),
@@ -117,7 +120,7 @@ def _approve_form(newsletter: Newsletter) -> ApproveForm:
 
 def _test_form(newsletter: Newsletter) -> TestForm:
     langs = [variant.lang for variant in newsletter.variants]
-    form = TestForm(request.form, to=[me().email], languages=langs[:1])
+    form = TestForm(request.form or None, to=[me().email], languages=langs[:1])
     form.to.choices = [
         (user.email, user.name or user.email) for user in list_users(session()) if user.active
     ]
@@ -143,17 +146,13 @@ def _show(
         check=check,
         verdicts=VERDICTS,
         mends=_list_mends(newsletter),
-        rows=sorted(check.rows, key=_worst_first),
+        rows=sorted(check.rows, key=lambda row: _FROM_WORST.index(row.verdict)),
         is_digest=newsletter.kind != NewsletterKind.LETTER,
         form=form,
         test_form=test_form or _test_form(newsletter),
         refusal=refusal,
         earliest=now().astimezone(SITE_TZ).strftime("%Y-%m-%dT%H:%M"),
     )
-
-
-def _worst_first(row: checks.Row) -> tuple[int, str]:
-    return -list(Verdict).index(row.verdict), row.lang
 
 
 def _list_mends(newsletter: Newsletter) -> dict[Mend, tuple[str, str]]:
@@ -163,6 +162,7 @@ def _list_mends(newsletter: Newsletter) -> dict[Mend, tuple[str, str]]:
         Mend.TEXT: (draft, _("Change the text")),
         Mend.ITEMS: (f"{draft}#contents", _("See the items")),
         Mend.READERS: ("/desk/subscribers", _("See the subscribers")),
+        Mend.SENDER: (url_for("settings.show"), _("Say who sends")),
         Mend.MOMENT: ("#when", _("Choose a time")),
-        Mend.TEST: ("#test", _("Send a test")),
+        Mend.TEST: ("?open=test#test", _("Send a test")),
     }

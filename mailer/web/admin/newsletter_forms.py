@@ -36,6 +36,11 @@ def _on_one_line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
+def _as_kept(text: str | None) -> str:
+    """Browsers send line ends in their own way; two texts must be equal when their words are."""
+    return (text or "").replace("\r\n", "\n").strip()
+
+
 class Ticks(SelectMultipleField):
     """Several of a few choices, as boxes to tick."""
 
@@ -57,9 +62,7 @@ class LetterForm(DeskForm):
 class VersionForm(DeskForm):
     """The words in one language."""
 
-    subject = StringField(
-        N_("Subject"), [Optional(), Length(max=LONGEST_SUBJECT)], filters=[_on_one_line]
-    )
+    subject = StringField(N_("Subject"), [Length(max=LONGEST_SUBJECT)], filters=[_on_one_line])
     preheader = StringField(
         N_("Preview line"), [Optional(), Length(max=LONGEST_SUBJECT)], filters=[_on_one_line]
     )
@@ -68,13 +71,15 @@ class VersionForm(DeskForm):
 class BodyForm(VersionForm):
     """A letter in one language."""
 
-    body = TextAreaField(N_("Text"), [Optional(), Length(max=LONGEST_BODY)])
+    body = TextAreaField(N_("Text"), [Length(max=LONGEST_BODY)], filters=[_as_kept])
 
 
 class NoteForm(VersionForm):
     """A digest in one language: it writes itself, and a note may stand on top."""
 
-    body = TextAreaField(N_("A note on top"), [Optional(), Length(max=LONGEST_NOTE)])
+    body = TextAreaField(
+        N_("A note on top"), [Optional(), Length(max=LONGEST_NOTE)], filters=[_as_kept]
+    )
 
 
 class DraftForm(LetterForm):
@@ -93,13 +98,9 @@ class DraftForm(LetterForm):
         }
 
     def texts(self) -> dict[str, tuple[str, str, str]]:
-        """(subject, preheader, body) per language, with line ends as they are kept."""
+        """(subject, preheader, body) per language."""
         return {
-            lang: (
-                version.subject.data,
-                version.preheader.data,
-                (version.body.data or "").replace("\r\n", "\n").strip(),
-            )
+            lang: (version.subject.data, version.preheader.data, version.body.data)
             for lang, version in self.versions.items()
         }
 

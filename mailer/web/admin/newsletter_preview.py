@@ -51,7 +51,7 @@ def letter(newsletter_id: int) -> Response | tuple[str, int]:
 
 def _wanted(newsletter: Newsletter) -> tuple[str, str]:
     langs = [variant.lang for variant in newsletter.variants]
-    lang = request.args.get("lang") or next(iter(langs), "")
+    lang = request.args.get("variant") or next(iter(langs), "")
     if lang not in langs:
         raise NotFound("language", lang)
     reader = request.args.get("reader", REGULAR)

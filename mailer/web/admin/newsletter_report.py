@@ -71,7 +71,7 @@ def show(newsletter_id: int) -> AnyResponse | str:
 def show_recipients(newsletter_id: int) -> str:
     """The list behind a number: whose mail it is, how it stands, what the server said."""
     newsletter = get_newsletter(session(), newsletter_id)
-    group, lang = _read_group(request.args.get("group", "")), request.args.get("lang", "")
+    group, lang = _read_group(request.args.get("group", "")), request.args.get("language", "")
     found = accounts.list_deliveries(
         session(),
         newsletter_id,
@@ -85,7 +85,7 @@ def show_recipients(newsletter_id: int) -> str:
         ".show_recipients",
         newsletter_id=newsletter_id,
         group=group.value if group else None,
-        lang=lang or None,
+        language=lang or None,
         after=found[-1].id if found else None,
     )
     return render_template(

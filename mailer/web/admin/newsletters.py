@@ -1,7 +1,9 @@
 """Newsletters on the desk: the list, a new one, and the draft with its words in each language."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
-from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -37,6 +39,16 @@ UNDER_WAY = frozenset(
     }
 )
 """States in which the page that matters is the one that shows how far it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two people wrote at once: what the other one saved, and when."""
+
+    sentence: str
+    by: str
+    at: datetime
+    theirs: DraftForm
 
 
 @blueprint.get("/desk/newsletters")
@@ -139,12 +151,7 @@ def _show_conflict(newsletter: Newsletter, form: DraftForm, error: Refused) -> t
     the typed words in place of theirs."""
     theirs = draft_form(newsletter, _topics())
     form.seen.data = theirs.seen.data
-    conflict = {
-        "sentence": str(error),
-        "by": _last_writer(newsletter),
-        "at": newsletter.changed_at,
-        "theirs": theirs,
-    }
+    conflict = Conflict(str(error), _last_writer(newsletter), newsletter.changed_at, theirs)
     return _show_draft(newsletter, form, conflict), 409
 
 
@@ -153,16 +160,14 @@ def _last_writer(newsletter: Newsletter) -> str:
     return next((entry.who for entry in reversed(entries)), "")
 
 
-def _show_draft(
-    newsletter: Newsletter, form: DraftForm, conflict: dict[str, Any] | None = None
-) -> str:
+def _show_draft(newsletter: Newsletter, form: DraftForm, conflict: Conflict | None = None) -> str:
     is_digest = newsletter.kind != NewsletterKind.LETTER
-    langs = [variant.lang for variant in newsletter.variants]
+    readers = audiences.count_audience(session(), newsletter, now())
+    spoken, unspoken = _by_use(form, conflict, readers)
     edition = open_edition(
         session(), newsletter, parts().renderer, parts().config.site.base_url, now()
     )
     told = drafts.list_told(session(), now())
-    readers = audiences.count_audience(session(), newsletter, now())
     return render_template(
         "admin/newsletters/draft.html",
         newsletter=newsletter,
@@ -170,9 +175,28 @@ def _show_draft(
         conflict=conflict,
         is_digest=is_digest,
         may_write=i_may(Permission.WRITE),
-        contents=drafts.look(edition, langs, told) if is_digest else None,
-        proposals={lang: drafts.propose(edition, lang, told) for lang in langs},
+        spoken=spoken,
+        unspoken=unspoken,
+        contents=drafts.look(edition, spoken, told) if is_digest else None,
+        proposals={lang: drafts.propose(edition, lang, told) for lang in form.versions},
         readers=readers,
         covers=COVERS,
         shares=SHARES,
     )
+
+
+def _by_use(
+    form: DraftForm, conflict: Conflict | None, readers: Mapping[str, int]
+) -> tuple[list[str], list[str]]:
+    """The languages that have readers or words, most readers first, and the others. As long as
+    nobody reads anything, all of them count."""
+    versions = form.versions
+    written = [versions, conflict.theirs.versions] if conflict else [versions]
+    spoken = [
+        lang
+        for lang in versions
+        if readers.get(lang) or any(any(texts[lang].data.values()) for texts in written)
+    ]
+    spoken.sort(key=lambda lang: -readers.get(lang, 0))
+    spoken = spoken or list(versions)
+    return spoken, [lang for lang in versions if lang not in spoken]

@@ -12,7 +12,7 @@ from wtforms import (
     SelectField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Length
 
 from mailer.domain.consent import Cadence
 from mailer.domain.imports import Columns
@@ -74,7 +74,7 @@ class AddForm(WishesForm):
 
     email = EmailField(N_("E-mail address"), [InputRequired(), Length(max=254)])
     evidence = TextAreaField(
-        N_("Where and when did they ask for it?"),
+        N_("Where and when they asked for it"),
         [InputRequired(), Length(max=LONGEST_EVIDENCE)],
         description=N_("For instance: paper list at the meetup on 12 May."),
         render_kw={"rows": 2},
@@ -85,7 +85,7 @@ class LeaveForm(DeskForm):
     """One person who asked not to get it any more."""
 
     evidence = TextAreaField(
-        N_("How and when did they ask for it?"),
+        N_("How and when they asked for it"),
         [InputRequired(), Length(max=LONGEST_EVIDENCE)],
         description=N_("For instance: by phone, on 12 May."),
         render_kw={"rows": 2},
@@ -97,13 +97,11 @@ class UploadForm(DeskForm):
 
     file = FileField(
         N_("A file"),
-        [Optional()],
         description=N_("CSV or plain text, at most 20 MB."),
         render_kw={"accept": ".csv,.tsv,.txt,text/csv,text/plain"},
     )
     text = TextAreaField(
         N_("Or paste a list"),
-        [Optional()],
         description=N_("Addresses with or without names, one below the other or with commas."),
         render_kw={"rows": 6, "spellcheck": "false", "autocapitalize": "none"},
     )
@@ -157,7 +155,7 @@ class ProofForm(WishesForm):
     """Where and when the people of a list agreed, and what they get who did not say."""
 
     evidence = TextAreaField(
-        N_("Where and when did they agree?"),
+        N_("Where and when they agreed"),
         [InputRequired(), Length(max=LONGEST_EVIDENCE)],
         description=N_("It is kept with each person as proof. Keep the paper or the old list too."),
         render_kw={"rows": 3},

@@ -161,7 +161,7 @@ def result(number: int) -> str:
 def undo(number: int) -> Page:
     """Take an import back."""
     erased = import_records.undo(session(), number, who(), now())
-    flash(words().count("%(num)s person was erased.", "%(num)s people were erased.", erased))
+    flash(words().plural("%(num)s person was erased.", "%(num)s people were erased.", erased))
     return _go("result", number)
 
 
@@ -185,6 +185,7 @@ def _show_check(draft: Draft, form: SureForm) -> str:
         },
         shown=SHOWN,
         fates=FATES,
+        invalid=INVALID,
         form=form,
     )
 

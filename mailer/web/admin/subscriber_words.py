@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from mailer.domain.consent import Cadence, ConsentAction, SignUpStep, SubscriberState
 from mailer.domain.imports import Fate
 from mailer.message.vocabulary import N_
+from mailer.storage.consents import Consent
 from mailer.usecases.subscriber_import import Mode
 from mailer.web.parts import _
 
 STATES: Mapping[SubscriberState, tuple[str, str]] = {
     SubscriberState.CONFIRMED: (N_("Reader"), "green"),
-    SubscriberState.PENDING: (N_("Not confirmed yet"), "yellow"),
+    SubscriberState.PENDING: (N_("Unconfirmed"), "yellow"),
     SubscriberState.UNSUBSCRIBED: (N_("Left"), "grey"),
-    SubscriberState.BOUNCED: (N_("Address is dead"), "red"),
-    SubscriberState.COMPLAINED: (N_("Marked us as spam"), "red"),
+    SubscriberState.BOUNCED: (N_("Dead address"), "red"),
+    SubscriberState.COMPLAINED: (N_("Complained"), "red"),
 }
 
 CADENCES: Mapping[Cadence, str] = {
@@ -24,14 +25,15 @@ CADENCES: Mapping[Cadence, str] = {
     Cadence.MONTHLY: N_("Once a month"),
 }
 
-CONSENTS: Mapping[ConsentAction, str] = {
-    ConsentAction.REQUESTED: N_("Asked for the newsletter, or was put forward"),
+_CONSENTS: Mapping[ConsentAction, str] = {
+    ConsentAction.REQUESTED: N_("Asked for the newsletter"),
     ConsentAction.CONFIRMED: N_("Confirmed it by the link in a mail"),
     ConsentAction.CHANGED: N_("Changed what they get"),
     ConsentAction.WITHDRAWN: N_("Left"),
     ConsentAction.RESTORED: N_("Took leaving back"),
-    ConsentAction.IMPORTED: N_("Brought in by an import: had agreed elsewhere"),
+    ConsentAction.IMPORTED: N_("Came with an import: had agreed elsewhere"),
 }
+_PUT_FORWARD = N_("A coordinator put them forward")
 
 MAILS: Mapping[str, str] = {
     "confirm": N_("Question whether they want the newsletter"),
@@ -49,16 +51,16 @@ STEPS: Mapping[SignUpStep, str] = {
     ),
 }
 
-FATES: Mapping[Fate, str] = {
-    Fate.NEW: N_("new: they can be added"),
-    Fate.ALREADY: N_("readers already: they stay as they are"),
-    Fate.PENDING: N_("asked before and not answered yet: they stay as they are"),
-    Fate.LEFT: N_("left before: they stay out"),
-    Fate.BOUNCED: N_("dead addresses or people who complained: they stay out"),
-    Fate.GONE: N_("left where this list comes from: they stay out"),
-    Fate.DOUBLE: N_("in the list more than once: counted once"),
+FATES: Mapping[Fate, tuple[str, str]] = {
+    Fate.NEW: (N_("New"), N_("Nobody here has seen these addresses before.")),
+    Fate.ALREADY: (N_("Readers already"), N_("They stay as they are.")),
+    Fate.PENDING: (N_("Asked before"), N_("They have not answered yet and stay as they are.")),
+    Fate.LEFT: (N_("Left before"), N_("They stay out.")),
+    Fate.BOUNCED: (N_("Dead address or complaint"), N_("They stay out.")),
+    Fate.GONE: (N_("Left where the list comes from"), N_("They stay out.")),
+    Fate.DOUBLE: (N_("More than once in the list"), N_("They are counted once.")),
 }
-INVALID = N_("lines we cannot use")
+INVALID = (N_("Lines we cannot use"), N_("Nobody is added by them."))
 
 MODES: Mapping[str, str] = {
     Mode.ASK: N_("Each person was asked to confirm."),
@@ -88,6 +90,14 @@ _PLACES: Mapping[str, str] = {
     "desk": N_("a coordinator"),
     "demonstration": N_("demonstration"),
 }
+
+
+def say_consent(consent: Consent) -> str:
+    """What somebody agreed to or took back, in the language of the page."""
+    is_theirs = consent.source != "desk" and not consent.source.startswith("import:")
+    if consent.action is ConsentAction.REQUESTED and not is_theirs:
+        return _(_PUT_FORWARD)
+    return _(_CONSENTS[consent.action])
 
 
 def say_place(source: str) -> str:

@@ -35,10 +35,10 @@ from mailer.web.admin.newsletter_words import GROUPS
 from mailer.web.admin.subscriber_forms import AddForm, LeaveForm
 from mailer.web.admin.subscriber_words import (
     CADENCES,
-    CONSENTS,
     MAILS,
     STATES,
     STEPS,
+    say_consent,
     say_place,
 )
 from mailer.web.auth import requires, who
@@ -217,7 +217,7 @@ def _words() -> dict[str, Any]:
     return {
         "states": STATES,
         "cadences": CADENCES,
-        "consent_words": CONSENTS,
+        "say_consent": say_consent,
         "mail_words": MAILS,
         "groups": groups,
         "say_place": say_place,

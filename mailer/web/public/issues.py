@@ -15,7 +15,6 @@ from mailer.web.public.language import reading
 @dataclass(frozen=True, slots=True)
 class Issue:
     subject: str
-    preheader: str
     lang: str
     dir: str
     sent_at: datetime | None
@@ -35,7 +34,6 @@ def _describe(variant: Variant) -> Issue:
     newsletter = variant.newsletter
     return Issue(
         subject=variant.subject or newsletter.title,
-        preheader=variant.preheader,
         lang=variant.lang,
         dir=get_language(variant.lang).dir,
         sent_at=newsletter.started_at,

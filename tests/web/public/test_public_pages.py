@@ -15,8 +15,8 @@ from mailer.storage.settings import get_association, save_association
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.texts import save_text
 from mailer.web import app
-from tests.web.public.test_archive import add_issue
-from tests.web.public.test_events import add_event
+from tests.web.public.test_archive_pages import add_issue
+from tests.web.public.test_event_pages import add_event
 from tests.web.public.visitor import Site
 
 PAGES = (

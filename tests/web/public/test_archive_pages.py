@@ -107,11 +107,12 @@ def test_letter_carries_nobodys_link_and_cannot_act(site: Site) -> None:
     assert '<head><base target="_top">' in answer.text
 
 
-@pytest.mark.parametrize("slug", ["none", "%00", "..%2F..%2Fetc", "a" * 500, "%ED%A0%80", "ф"])
 @pytest.mark.parametrize(
     "path", ["archive/{}", "archive/{}/letter", "events/{}", "events/{}.ics", "projects/{}"]
 )
-def test_unknown_addresses_are_not_found(site: Site, path: str, slug: str) -> None:
-    answer = site.get(f"/en/{path.format(slug)}")
+def test_unknown_addresses_are_not_found(site: Site, path: str) -> None:
+    slugs = ("none", "%00", "..%2F..%2Fetc", "a" * 500, "%ED%A0%80", "ф")
 
-    assert answer.status_code == 404
+    codes = {slug: site.get(f"/en/{path.format(slug)}").status_code for slug in slugs}
+
+    assert codes == dict.fromkeys(slugs, 404)

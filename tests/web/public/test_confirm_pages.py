@@ -11,6 +11,8 @@ from mailer.usecases import personal_data, subscriptions
 from tests.usecases.readers import TRACE
 from tests.web.public.visitor import Site, count
 
+ROOMS = ("a", "c", "d", "p", "u")
+
 
 def test_scanners_looking_at_the_link_change_nothing(site: Site, newcomer: Subscriber) -> None:
     path = site.path_to("c", newcomer)
@@ -93,29 +95,27 @@ def test_link_from_before_leaving_does_not_bring_back(site: Site, reader: Subscr
     assert site.find("anna@example.org").state is SubscriberState.UNSUBSCRIBED
 
 
-@pytest.mark.parametrize("room", ["c", "a", "d", "u", "p"])
-@pytest.mark.parametrize("other", ["c", "a", "d", "u", "p"])
+@pytest.mark.parametrize("room", ROOMS)
 def test_token_opens_only_the_page_it_was_made_for(
-    site: Site, reader: Subscriber, room: str, other: str
+    site: Site, reader: Subscriber, room: str
 ) -> None:
-    token = site.path_to(other, reader).split("/", 2)[2]
+    token = site.path_to(room, reader).split("/", 2)[2]
 
-    answer = site.get(f"/{room}/{token}")
+    codes = {other: site.get(f"/{other}/{token}").status_code for other in ROOMS}
 
-    assert answer.status_code == (200 if room == other else 404)
-
-
-@pytest.mark.parametrize("room", ["c", "a", "d", "u", "p"])
-@pytest.mark.parametrize("token", ["x", "%00", "%ED%A0%80", "a.b.c", "А" * 76, "x" * 60_000])
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_token_pages_survive_anything(site: Site, room: str, token: str, method: str) -> None:
-    answer = site.browser.open(f"/{room}/{token}", method=method)
-
-    assert answer.status_code == 404
-    assert "This link does not work" in answer.text
+    assert codes == {other: 200 if other == room else 404 for other in ROOMS}
 
 
-@pytest.mark.parametrize("room", ["c", "a", "p", "d", "u"])
+@pytest.mark.parametrize("room", ROOMS)
+def test_token_pages_survive_anything(site: Site, room: str) -> None:
+    for token in ("x", "%00", "%ED%A0%80", "a.b.c", "А" * 76, "x" * 60_000):
+        looked, sent = site.get(f"/{room}/{token}"), site.post(f"/{room}/{token}", {})
+
+        assert (looked.status_code, sent.status_code) == (404, 404)
+        assert "This link does not work" in looked.text
+
+
+@pytest.mark.parametrize("room", ROOMS)
 def test_token_pages_refuse_other_sites(site: Site, reader: Subscriber, room: str) -> None:
     path = site.path_to(room, reader)
     values: dict[str, object] = {"action": {"p": "pause_a_month", "d": "erase"}.get(room, "leave")}

@@ -1,0 +1,241 @@
+"""The worker as a whole: it takes over, stops in good order, and nothing small brings it down."""
+
+import os
+import signal
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from mailer import clock
+from mailer.domain.consent import SubscriberState
+from mailer.domain.delivery import DeliveryState
+from mailer.message.render import Renderer
+from mailer.providers.base import Fate, ProviderDown
+from mailer.providers.memory import MemorySender
+from mailer.storage.db import Sessions
+from mailer.storage.deliveries import Delivery
+from mailer.storage.settings import find_setting
+from mailer.usecases import letters, outages
+from mailer.worker.engine import TROUBLE, Engine
+from mailer.worker.service import Service
+from mailer.worker.timetable import TICK, Timetable
+from tests.letters import BASE_URL, start_letter
+from tests.people import add_people, add_subscriber
+from tests.service import install, run_service, wait_until
+from tests.sinks import free_port, slow_smtp
+from tests.worker.ledger import count_repeats, is_sent, let_waiting_end, read_copies
+from tests.worker.test_engine import build_engine, read_deliveries
+
+
+class Diary:
+    """A mail server that only notes when it was started and stopped."""
+
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+
+    def start(self) -> None:
+        self.noted.append("started")
+
+    def stop(self) -> None:
+        self.noted.append("stopped")
+
+
+class BrokenEngine(Engine):
+    """An engine with a mistake in it."""
+
+    def run_once(self) -> int:
+        raise AssertionError("a mistake of ours")
+
+
+def build_service(
+    sessions: Sessions, now: datetime, engine: Callable[[], Engine], inbox: Diary | None = None
+) -> Service:
+    timetable = Timetable(sessions, Renderer(), BASE_URL, lambda: now)
+    return Service(sessions, lambda: now, engine, timetable, inbox)
+
+
+def set_state(sessions: Sessions, address: str, state: DeliveryState) -> None:
+    with sessions() as session:
+        row = session.scalars(select(Delivery).where(Delivery.address == address)).one()
+        row.state, row.lease_until = state, row.created_at + timedelta(minutes=15)
+
+
+def test_service_takes_over_from_a_dead_predecessor(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 3, now)
+    start_letter(sessions, now)
+    set_state(sessions, "reader0000@example.org", DeliveryState.CLAIMED)
+    set_state(sessions, "reader0001@example.org", DeliveryState.HANDING_OFF)
+    sender = MemorySender()
+    service = build_service(sessions, now, lambda: build_engine(sessions, sender, now))
+
+    service.start(sole_sender=True)
+    wait_until(lambda: len(sender.accepted) == 2)
+    service.stop()
+
+    assert [row.state.value for row in read_deliveries(sessions)] == [
+        "accepted",
+        "unknown",
+        "accepted",
+    ]
+
+
+def test_service_leaves_a_living_neighbour_its_mail(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 3, now)
+    start_letter(sessions, now)
+    set_state(sessions, "reader0000@example.org", DeliveryState.CLAIMED)
+    set_state(sessions, "reader0001@example.org", DeliveryState.HANDING_OFF)
+    sender = MemorySender()
+    service = build_service(sessions, now, lambda: build_engine(sessions, sender, now))
+
+    service.start(sole_sender=False)
+    wait_until(lambda: sender.accepted)
+    service.stop()
+
+    assert [row.state.value for row in read_deliveries(sessions)] == [
+        "claimed",
+        "handing_off",
+        "accepted",
+    ]
+
+
+def test_service_starts_and_stops_all_its_parts(sessions: Sessions, now: datetime) -> None:
+    inbox = Diary()
+    service = build_service(
+        sessions, now, lambda: build_engine(sessions, MemorySender(), now), inbox
+    )
+
+    service.start(sole_sender=True)
+    was_alive = service.is_alive()
+    service.stop()
+
+    assert (was_alive, service.is_alive()) == (True, False)
+    assert inbox.noted == ["started", "stopped"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_service_does_not_look_alive_when_its_engine_died(
+    sessions: Sessions, now: datetime
+) -> None:
+    def build() -> Engine:
+        engine = build_engine(sessions, MemorySender(), now)
+        engine.__class__ = BrokenEngine
+        return engine
+
+    service = build_service(sessions, now, build)
+    service.start(sole_sender=True)
+    wait_until(lambda: not service.is_alive())
+    service.stop()
+
+    assert not service.is_alive()
+
+
+def test_worker_and_desk_agree_on_the_names_of_notes() -> None:
+    assert (outages.PROVIDER_TROUBLE, outages.WORKER_TICK) == (TROUBLE, TICK)
+
+
+def test_trouble_is_noted_with_its_beginning(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 1, now)
+    start_letter(sessions, now)
+    faults = [ProviderDown("connection refused", 111), ProviderDown("connection refused", 111)]
+    sender = MemorySender({"reader0000@example.org": faults})
+
+    for moment in (now, now + timedelta(minutes=1)):
+        build_engine(sessions, sender, moment).run_once()
+
+    with sessions() as session:
+        assert find_setting(session, TROUBLE) == {
+            "reason": "connection refused",
+            "code": 111,
+            "since": now.isoformat(),
+        }
+
+
+@pytest.mark.parametrize(("fate", "is_over"), [(Fate.ACCEPTED, True), (Fate.RETRY, False)])
+def test_trouble_noted_by_a_predecessor_ends_when_mail_leaves(
+    sessions: Sessions, now: datetime, fate: Fate, is_over: bool
+) -> None:
+    with sessions() as session:
+        add_people(session, 1, now)
+    start_letter(sessions, now)
+    sender = MemorySender({"reader0000@example.org": [ProviderDown("connection refused"), fate]})
+    build_engine(sessions, sender, now).run_once()
+
+    build_engine(sessions, sender, now + timedelta(minutes=1)).run_once()
+
+    with sessions() as session:
+        assert (find_setting(session, TROUBLE) is None) == is_over
+
+
+def test_broken_template_of_an_operator_stops_nothing_else(sqlite_url: str, tmp_path: Path) -> None:
+    now = clock.now()
+    broken = tmp_path / "emails" / "confirm" / "body.html"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{{ nobody.knows.this }}", encoding="utf-8")
+    sections = {
+        "database": {"url": sqlite_url},
+        "mail": {"provider": "memory"},
+        "templates": {"overrides": str(tmp_path / "emails")},
+    }
+    with install(tmp_path, **sections) as service:
+        sessions = service.parts.sessions
+        with sessions() as session:
+            add_people(session, 2, now)
+        start_letter(sessions, now)
+        with sessions() as session:
+            visitor = add_subscriber(
+                session, "jana@example.org", now, state=SubscriberState.PENDING
+            )
+            wish = {"subscriber": visitor, "language": "cs", "context": {"jti": "abc"}}
+            letters.queue(session, "confirm", **wish, now=now, lives=timedelta(days=1))
+
+        service.parts.build_engine().run_once()
+
+        states = {row.address: row.state.value for row in read_deliveries(sessions)}
+    assert states == {
+        "reader0000@example.org": "accepted",
+        "reader0001@example.org": "accepted",
+        "jana@example.org": "rejected",
+    }
+
+
+def test_service_goes_on_when_its_inner_process_is_killed(sqlite_url: str, tmp_path: Path) -> None:
+    now = clock.now()
+    with slow_smtp(0.2) as server:
+        sections = {
+            "database": {"url": sqlite_url},
+            "site": {"base_url": f"http://127.0.0.1:{(port := free_port())}"},
+            "web": {"port": port},
+            "smtp": {"host": "127.0.0.1", "port": server.port, "security": "none"},
+            "engine": {"poll_seconds": 0.05},
+        }
+        with install(tmp_path, **sections) as service:
+            sessions = service.parts.sessions
+            with sessions() as session:
+                add_people(session, 12, now)
+            with run_service(service) as process:
+                newsletter_id = start_letter(sessions, now)
+                wait_until(lambda: len(server.bodies) == 3, service.said)
+
+                os.kill(find_child(process.pid), signal.SIGKILL)
+
+                wait_until(lambda: len(server.bodies) > 5, service.said)
+                server.seconds = 0
+
+                def is_done() -> bool:
+                    let_waiting_end(sessions)
+                    return is_sent(sessions, newsletter_id)
+
+                wait_until(is_done, service.said)
+        copies = read_copies(server.bodies)
+    assert sorted(copies) == [f"reader{i:04}@example.org" for i in range(12)]
+    assert count_repeats(copies) <= 1
+
+
+def find_child(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0])

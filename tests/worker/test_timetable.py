@@ -1,0 +1,220 @@
+"""What the clock sets in motion: each job does what is due once, however often it runs."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy import func, select, update
+
+from mailer.domain.consent import SubscriberState
+from mailer.domain.delivery import DeliveryState
+from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.message.render import Renderer
+from mailer.storage.db import Sessions
+from mailer.storage.deliveries import Delivery
+from mailer.storage.newsletters import Newsletter
+from mailer.storage.settings import find_setting
+from mailer.storage.subscribers import Subscriber
+from mailer.usecases import newsletters
+from mailer.usecases.setup import set_up
+from mailer.worker.timetable import TICK, Timetable, start_timetable
+from tests.letters import BASE_URL, WHO, add_letter, start_letter
+from tests.people import add_people, add_subscriber
+
+WEEK = timedelta(days=7)
+LEAD = timedelta(hours=17)
+
+
+def build_timetable(sessions: Sessions, now: datetime) -> Timetable:
+    return Timetable(sessions, Renderer(), BASE_URL, lambda: now)
+
+
+def approve_letter(sessions: Sessions, now: datetime) -> int:
+    with sessions() as session:
+        letter = add_letter(session, now)
+        newsletters.approve(session, letter, None, WHO, now - GRACE)
+        return letter.id
+
+
+def read_states(sessions: Sessions) -> dict[str, int]:
+    """State of the deliveries → how many."""
+    with sessions() as session:
+        rows = session.execute(
+            select(Delivery.state, func.count()).group_by(Delivery.state).order_by(Delivery.state)
+        )
+        return {state.value: number for state, number in rows}
+
+
+def change_deliveries(sessions: Sessions, **values: object) -> None:
+    with sessions() as session:
+        session.execute(update(Delivery).values(**values))
+
+
+def at_once(job: Callable[[], None], times: int = 2) -> list[Exception]:
+    """Run the job in threads that begin together; what went wrong in them."""
+    together, failures = threading.Barrier(times), list[Exception]()
+
+    def run() -> None:
+        together.wait(10)
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001  whatever it is, the test wants to see it
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return failures
+
+
+def test_timetable_prepares_what_is_due(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 3, now)
+    newsletter_id = approve_letter(sessions, now)
+    timetable = build_timetable(sessions, now)
+
+    timetable.move_newsletters()
+
+    assert read_states(sessions) == {"queued": 3}
+    with sessions() as session:
+        newsletter = session.get_one(Newsletter, newsletter_id)
+        assert (newsletter.state, newsletter.audience_count) == (NewsletterState.SENDING, 3)
+
+
+def test_timetable_leaves_what_is_not_due_alone(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 3, now)
+    approve_letter(sessions, now + timedelta(seconds=1))
+
+    build_timetable(sessions, now).move_newsletters()
+
+    assert read_states(sessions) == {}
+
+
+def test_timetable_closes_what_is_done(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 2, now)
+    newsletter_id = start_letter(sessions, now)
+    change_deliveries(sessions, state=DeliveryState.ACCEPTED)
+
+    build_timetable(sessions, now).move_newsletters()
+
+    with sessions() as session:
+        newsletter = session.get_one(Newsletter, newsletter_id)
+        assert (newsletter.state, newsletter.finished_at) == (NewsletterState.SENT, now)
+
+
+def test_timetable_of_two_processes_prepares_once(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 50, now)
+    approve_letter(sessions, now)
+
+    failures = at_once(build_timetable(sessions, now).move_newsletters)
+
+    assert failures == []
+    assert read_states(sessions) == {"queued": 50}
+
+
+def test_timetable_of_two_processes_makes_one_issue(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+
+    at_once(build_timetable(sessions, now + WEEK - LEAD).make_issues)
+
+    with sessions() as session:
+        assert session.scalars(select(Newsletter.period_key)).all() == ["2026-12-03"]
+
+
+def test_timetable_makes_an_issue_whose_moment_was_slept_through(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+
+    for minutes in (40, 41):
+        build_timetable(sessions, now + WEEK + timedelta(minutes=minutes)).make_issues()
+
+    with sessions() as session:
+        assert session.scalars(select(Newsletter.period_key)).all() == ["2026-12-03"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # the wait for a lost answer is over, or not
+        ({"state": "unknown", "next_at": timedelta()}, "queued"),
+        ({"state": "unknown", "next_at": timedelta(seconds=1)}, "unknown"),
+        ({"state": "unknown", "next_at": None}, "unknown"),
+        # nobody would want it any more
+        ({"state": "deferred", "expires_at": timedelta()}, "expired"),
+        ({"state": "deferred", "expires_at": timedelta(seconds=1)}, "deferred"),
+        # a process died, or is at work
+        ({"state": "claimed", "lease_until": timedelta()}, "queued"),
+        ({"state": "claimed", "lease_until": timedelta(seconds=1)}, "claimed"),
+        ({"state": "handing_off", "lease_until": timedelta()}, "unknown"),
+        ({"state": "handing_off", "lease_until": timedelta(seconds=1)}, "handing_off"),
+    ],
+)
+def test_timetable_sorts_out_mail(
+    sessions: Sessions, now: datetime, before: dict[str, object], after: str
+) -> None:
+    with sessions() as session:
+        add_people(session, 1, now)
+    start_letter(sessions, now)
+    moments = {
+        key: now + value if isinstance(value, timedelta) else value for key, value in before.items()
+    }
+    change_deliveries(sessions, **{**moments, "state": DeliveryState(str(before["state"]))})
+
+    build_timetable(sessions, now).sort_out_mail()
+
+    assert read_states(sessions) == {after: 1}
+
+
+def test_timetable_forgets_who_never_confirmed(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        for name, age in (("old", timedelta(days=8)), ("new", timedelta(days=6))):
+            pending = add_subscriber(
+                session, f"{name}@example.org", now, state=SubscriberState.PENDING
+            )
+            pending.created_at, pending.confirmed_at = now - age, None
+
+    build_timetable(sessions, now).forget_unconfirmed()
+
+    with sessions() as session:
+        assert session.scalars(select(Subscriber.address)).all() == ["new@example.org"]
+
+
+@pytest.fixture
+def schedulers() -> Iterator[list[BackgroundScheduler]]:
+    started: list[BackgroundScheduler] = []
+    yield started
+    for scheduler in started:
+        scheduler.shutdown(wait=True)
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_timetable_gives_no_sign_of_life_beside_a_dead_engine(
+    sessions: Sessions, now: datetime, schedulers: list[BackgroundScheduler], alive: bool
+) -> None:
+    schedulers.append(start_timetable(build_timetable(sessions, now), lambda: alive))
+
+    with sessions() as session:
+        assert find_setting(session, TICK) == (now.isoformat() if alive else None)
+
+
+def test_timetable_runs_a_late_job_once(
+    sessions: Sessions, now: datetime, schedulers: list[BackgroundScheduler]
+) -> None:
+    schedulers.append(start_timetable(build_timetable(sessions, now), lambda: True))
+
+    jobs = schedulers[0].get_jobs()
+
+    assert len(jobs) == 5
+    assert {(job.coalesce, job.max_instances, job.misfire_grace_time) for job in jobs} == {
+        (True, 1, None)
+    }
