@@ -1,10 +1,12 @@
 """Real databases for every test that stores anything: a migrated SQLite file copied per test, a
 PostgreSQL database cloned per test. `sessions` runs a test on both."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,10 +15,48 @@ from sqlalchemy.orm import Session
 
 from mailer.storage import migrate
 from mailer.storage.db import Sessions, open_engine, open_sessions
+from tests.parts import list_missing, list_needs, say_left_out
 from tests.postgres import run_postgres
+
+pytest_plugins = ["tests.browser"]
 
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
 """Thursday, 9:00 in Prague: the moment at which tests happen unless they say otherwise."""
+
+
+LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
+"""Missing part → the file of each test that was left out for want of it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot run here, unless this is CI: there it fails."""
+    missing = frozenset() if os.environ.get("CI") else list_missing()
+    lacks = {item: list_needs(item) & missing for item in items}
+    left_out = [item for item in items if lacks[item]]
+    for item in left_out:
+        for part in lacks[item]:
+            config.stash[LEFT_OUT].setdefault(part, []).append(item.location[0])
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not lacks[item]]
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = config.stash[LEFT_OUT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """With `-n`, the workers collect and the controller reports. All of them collect the same."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", {})
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for line in say_left_out(config.stash[LEFT_OUT]):
+        terminalreporter.write_line(line, red=True, bold=True)
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from mailer.domain.spelling import fold
 
 LONGEST = 60
-# Ukrainian as the 2010 table of the Ukrainian government romanises it, with the Russian letters
-# that it lacks; a letter that is not here is left out.
+# Ukrainian much as the government's table of 2010 romanises it, with the Russian letters that it
+# lacks. Folding has taken the marks off й, ї and ё already; what is not here is left out.
 _CYRILLIC = dict(
     zip(
-        "абвгґдеєжзиійїклмнопрстуфхцчшщьюяыэъё",
+        "абвгґдеєжзиіклмнопрстуфхцчшщьюяыэъ",
         (
-            *("a", "b", "v", "h", "g", "d", "e", "ie", "zh", "z", "y", "i", "i", "i"),
+            *("a", "b", "v", "h", "g", "d", "e", "ie", "zh", "z", "y", "i"),
             *("k", "l", "m", "n", "o", "p", "r", "s", "t", "u", "f", "kh", "ts", "ch", "sh"),
-            *("shch", "", "iu", "ia", "y", "e", "", "e"),
+            *("shch", "", "iu", "ia", "y", "e", ""),
         ),
         strict=True,
     )

@@ -41,11 +41,23 @@ def record(
 
 
 def list_entries(
-    session: Session, *, before: int | None = None, limit: int = 100
+    session: Session, *, who: str = "", thing: str = "", before: int | None = None, limit: int = 100
 ) -> Sequence[AuditEntry]:
-    """The newest entries, or those before the given id."""
+    """The newest entries (or those before an id), of one person or one kind of thing if named."""
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
-    return session.scalars(query.where(AuditEntry.id < before) if before else query).all()
+    if who:
+        query = query.where(AuditEntry.who.icontains(who, autoescape=True))
+    if thing:
+        query = query.where(AuditEntry.thing == thing)
+    if before:
+        query = query.where(AuditEntry.id < before)
+    return session.scalars(query).all()
+
+
+def list_things(session: Session) -> list[str]:
+    """The kinds of things that the log speaks of."""
+    query = select(AuditEntry.thing).where(AuditEntry.thing != "").distinct()
+    return sorted(session.scalars(query))
 
 
 def list_about(session: Session, thing: str, thing_id: int) -> Sequence[AuditEntry]:

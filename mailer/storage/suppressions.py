@@ -41,6 +41,7 @@ def lift(session: Session, address_key: str, scope: Scope) -> None:
     row = session.get(Suppression, (address_key, scope))
     if row:
         session.delete(row)
+        session.flush()
 
 
 def list_suppressed(session: Session, keys: list[str]) -> set[str]:

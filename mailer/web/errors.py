@@ -32,7 +32,7 @@ def map_errors(app: Flask) -> None:
     @app.errorhandler(MailerError)
     def say_mistake(error: MailerError) -> tuple[str, int]:
         code = next((code for kind, code in _CODES if isinstance(error, kind)), 400)
-        return _page(code, str(error))
+        return _page(code, _(str(error)))
 
     @app.errorhandler(HTTPException)
     def say_http(error: HTTPException) -> tuple[str, int]:
@@ -43,6 +43,7 @@ def map_errors(app: Flask) -> None:
             404: _("There is no such page. It may have moved."),
             405: _("This page cannot be used in this way."),
             413: _("That is too large."),
+            415: _("This page does not read what was sent in this form."),
             429: _("Too many requests. Wait a little and try again."),
             500: _("Something broke on our side. Nothing you sent was lost twice; try again."),
         }

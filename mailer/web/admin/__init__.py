@@ -25,7 +25,6 @@ from mailer.web.admin import (
     venues,
 )
 from mailer.web.auth_limits import limit_tries
-from mailer.web.converters import init_converters
 from mailer.web.forms import init_forms
 from mailer.web.parts import WebParts
 
@@ -55,7 +54,6 @@ ROOMS = (
 
 def register(app: Flask) -> None:
     """Put the desk's pages into `app`."""
-    init_converters(app)
     init_forms(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)
