@@ -48,6 +48,11 @@ def merge(template: Catalog, lang: str) -> Catalog:
     return merged
 
 
+def is_whole(string: str | tuple[str, ...] | list[str]) -> bool:
+    """Whether a translation says something in each of its plural forms."""
+    return bool(string) if isinstance(string, str) else bool(string) and all(string)
+
+
 def main() -> None:
     template = collect()
     for lang in LANGUAGES:
@@ -56,7 +61,7 @@ def main() -> None:
         catalog = merge(template, lang)
         with path.open("wb") as stream:
             write_po(stream, catalog, sort_output=True, include_lineno=False, omit_header=False)
-        empty = sum(1 for message in catalog if message.id and not message.string)
+        empty = sum(1 for message in catalog if message.id and not is_whole(message.string))
         print(f"{lang}: {len(catalog)} texts, {empty} to translate")
 
 

@@ -55,7 +55,8 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    for line in say_left_out(config.stash[LEFT_OUT]):
+    left_out = config.stash[LEFT_OUT]
+    for line in say_left_out(left_out):
         terminalreporter.write_line(line, red=True, bold=True)
 
 

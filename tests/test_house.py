@@ -133,8 +133,7 @@ def _key(message_id: str | tuple[str, ...] | list[str]) -> str:
 
 
 def _is_whole(message: object) -> bool:
-    string = getattr(message, "string", "")
-    return all(string) if isinstance(string, list | tuple) else bool(string)
+    return messages.is_whole(getattr(message, "string", ""))
 
 
 def _slots_fit(source: str | tuple[str, ...], target: str | tuple[str, ...]) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.errors import Invalid
 from mailer.domain.spelling import fold, tidy
 from mailer.domain.texts import TextState
-from mailer.domain.website import UnreadableWebsite, as_json, read_website
+from mailer.domain.website import UnreadableWebsite, Website, as_json, read_website
 from mailer.domain.website_projects import ReadProject
 from mailer.domain.website_timeline import ReadMilestone
 from mailer.domain.when import Confidence
@@ -76,17 +76,7 @@ def import_website(session: Session, text: str, name: str, who: str, now: dateti
     Certain milestones are public at once, all others when somebody decides. Raises Invalid for
     what is no text of a website, and when nothing was found in it.
     """
-    try:
-        website = read_website(text)
-    except UnreadableWebsite as mistake:
-        raise Invalid("text", str(mistake)) from mistake
-    reading = as_json(website)
-    rows = [
-        *map(_Row, [MILESTONE] * len(website.milestones), website.milestones, reading["timeline"]),
-        *map(_Row, [PROJECT] * len(website.projects), website.projects, reading["projects"]),
-    ]
-    if not rows:
-        raise Invalid("text", next(iter(website.notes), NOTHING_FOUND))
+    website, rows = _read(text)
     counts = _count(rows)
     raw = text.replace("\r\n", "\n").strip()  # a browser sends other line ends than a file has
     digest = sha256(raw.encode()).hexdigest()
@@ -103,6 +93,21 @@ def import_website(session: Session, text: str, name: str, who: str, now: dateti
         session, who, "website read", now, thing="import", thing_id=source.id, new=len(new)
     )
     return ImportResult(counts, len(new), website.notes)
+
+
+def _read(text: str) -> tuple[Website, list[_Row]]:
+    try:
+        website = read_website(text)
+    except UnreadableWebsite as mistake:
+        raise Invalid("text", str(mistake)) from mistake
+    reading = as_json(website)
+    rows = [
+        *map(_Row, [MILESTONE] * len(website.milestones), website.milestones, reading["timeline"]),
+        *map(_Row, [PROJECT] * len(website.projects), website.projects, reading["projects"]),
+    ]
+    if not rows:
+        raise Invalid("text", next(iter(website.notes), NOTHING_FOUND))
+    return website, rows
 
 
 def _count(rows: list[_Row]) -> dict[str, int]:

@@ -70,9 +70,7 @@ def test_told_so_far_is_what_any_letter_of_that_time_carried(
     with sessions() as session:
         cohort = session.scalars(select(Cohort)).one()
         for role in (Role.NEW, Role.REMINDER):
-            cohort.items.append(
-                CohortItem(kind=ItemKind.EVENT, item_id=7, role=role, revision=1)
-            )
+            cohort.items.append(CohortItem(kind=ItemKind.EVENT, item_id=7, role=role, revision=1))
         session.flush()
 
         told = audiences.list_told_so_far(session, now - A_DAY)

@@ -28,7 +28,7 @@ def test_a_time_is_meant_on_the_clock_of_prague(typed: str, moment: str) -> None
 def test_an_hour_that_comes_twice_is_the_first() -> None:
     now = datetime(2026, 10, 20, tzinfo=UTC)
 
-    moment = read_departure(datetime(2026, 10, 25, 2, 30), PRAGUE, now)  # noqa: DTZ001 - typed
+    moment = read_departure(datetime(2026, 10, 25, 2, 30), PRAGUE, now)
 
     assert moment == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
 

@@ -39,20 +39,20 @@ class WishesForm(DeskForm):
     topics = Ticks(N_("Topics"))
     cadence = RadioField(
         N_("How often"),
-        choices=[(cadence.value, label) for cadence, label in CADENCES.items()],
+        choices={cadence.value: label for cadence, label in CADENCES.items()},
         default=Cadence.WEEKLY.value,
     )
 
     def offer(self, session: Session, lang: str) -> None:
         """Fill in what can be chosen, in the coordinator's language."""
         fallback = get_fallback(session)
-        self.languages.choices = [
-            (code, get_language(code).endonym) for code in list_content_languages(session)
-        ]
-        self.topics.choices = [
-            (topic.slug, names.pick((lang,), fallback).text or topic.slug)
+        self.languages.choices = {
+            code: get_language(code).endonym for code in list_content_languages(session)
+        }
+        self.topics.choices = {
+            topic.slug: names.pick((lang,), fallback).text or topic.slug
             for topic, names in list_topics(session, public_only=True)
-        ]
+        }
 
     def propose(self, session: Session) -> None:
         """Tick what a visitor finds ticked."""
@@ -125,11 +125,10 @@ class ColumnsForm(DeskForm):
 
     def offer(self, table: Table) -> None:
         """Let each column be chosen by what stands on top of it."""
-        names = list(enumerate(_name_columns(table)))
-        columns = [(str(at), name) for at, name in names]
-        self.email.choices = [(NO_COLUMN, _("wherever an @ stands")), *columns]
+        columns = {str(at): name for at, name in enumerate(_name_columns(table))}
+        self.email.choices = {NO_COLUMN: _("wherever an @ stands")} | columns
         for field in (self.language, self.topics, self.status):
-            field.choices = [(NO_COLUMN, _("none")), *columns]
+            field.choices = {NO_COLUMN: _("none")} | columns
 
     def fill_in(self, columns: Columns) -> None:
         """Show what was guessed, or chosen before."""

@@ -168,11 +168,11 @@ def _read_filter(values: Mapping[str, str]) -> Filter:
     """What a query or form asks for; what no subscriber can have is left out."""
     state = values.get("state", "")
     return Filter(
-        search=values.get("search", "").replace("\0", "").strip()[:LONGEST_SEARCH],
+        search=values.get("search", "").strip()[:LONGEST_SEARCH],
         state=state if state in set(SubscriberState) else "",
         language=_code(values.get("language", "")),
         topic=_code(values.get("topic", "")),
-        source=values.get("source", "").replace("\0", "")[:LONGEST_SEARCH],
+        source=values.get("source", "")[:LONGEST_SEARCH],
     )
 
 

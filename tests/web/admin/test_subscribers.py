@@ -3,10 +3,11 @@
 import csv
 import re
 from datetime import timedelta
-from io import BytesIO, StringIO
+from io import StringIO
 
 import pytest
 from sqlalchemy import event, func, select
+from werkzeug.test import TestResponse
 
 from mailer.domain.consent import ConsentAction, SubscriberState
 from mailer.storage.audit import AuditEntry
@@ -48,11 +49,16 @@ def masked(page: str) -> list[str]:
     return re.findall(r"<bdi>([^<]*)</bdi></span>", page)
 
 
-def upload(browser: Browser, data: bytes) -> str:
-    """The first step with a file; where it leads."""
-    answer = browser.post(IMPORT, {"file": (BytesIO(data), "people.csv")})
-    assert answer.status_code == 303, answer.text
-    return answer.location
+def upload(browser: Browser, data: bytes) -> TestResponse:
+    """Send a file by the first step."""
+    part = '--part\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n'
+    token = f"{part.format('csrf_token', '')}{browser.token(IMPORT)}\r\n"
+    file = part.format("file", '; filename="../people.csv"')
+    return browser.client.post(
+        IMPORT,
+        data=(token + file).encode() + data + b"\r\n--part--\r\n",
+        content_type="multipart/form-data; boundary=part",
+    )
 
 
 def prepare(browser: Browser, text: str) -> str:
@@ -85,7 +91,6 @@ def test_list_hides_addresses_and_tells_the_rest(desk: Desk) -> None:
         ("?search=anna%40", ["a***@one.org"]),
         ("?search=ONE", ["a***@one.org", "b***@one.org"]),
         ("?search=%25", []),
-        ("?search=%00", ["a***@one.org", "b***@one.org", "c***@two.org"]),
         ("?state=pending", ["b***@one.org"]),
         ("?state=nonsense", ["a***@one.org", "b***@one.org", "c***@two.org"]),
         ("?language=cs", ["c***@two.org"]),
@@ -244,7 +249,8 @@ def test_person_who_must_not_be_mailed_is_not_added(desk: Desk) -> None:
     ("wrong", "sentence"),
     [
         ({"email": "anna"}, "An e-mail address needs one @, as in name@example.org."),
-        ({"evidence": " "}, "This field is required."),
+        ({"email": ""}, "This field is required."),
+        ({"evidence": " "}, "Write down where and when the person asked for it."),
         ({"languages": []}, "Choose a language you want to read."),
         ({"topics": []}, "Choose at least one topic."),
     ],
@@ -252,13 +258,13 @@ def test_person_who_must_not_be_mailed_is_not_added(desk: Desk) -> None:
 def test_mistake_is_shown_and_nothing_typed_is_lost(
     desk: Desk, wrong: dict[str, object], sentence: str
 ) -> None:
-    values = {"email": "anna@example.org", **CHOSEN} | wrong
+    values = {"email": "anna@example.org", **CHOSEN, "cadence": "monthly"} | wrong
 
     answer = desk.sign_in().post(f"{LIST}/new", values)
 
     assert answer.status_code == 422
     assert answer.text.count(sentence) == 2
-    assert f'value="{values["email"]}"' in answer.text
+    assert re.search(r'<input checked[^>]*value="monthly"', answer.text)
     assert count(desk, Subscriber) == 0
 
 
@@ -314,7 +320,7 @@ def test_import_by_file_asks_everybody_new(desk: Desk) -> None:
         suppress(session, key("left@example.org"), Scope.NEWSLETTERS, "left", desk.now)
     browser = desk.sign_in("sender")
 
-    columns = upload(browser, PEOPLE.encode("cp1250"))
+    columns = upload(browser, PEOPLE.encode("cp1250")).location
     proof = browser.post(
         columns,
         {"has_header": "y", "email": "1", "language": "", "topics": "", "status": "2"},
@@ -359,7 +365,7 @@ def test_import_of_a_pasted_list_has_no_columns_to_choose(desk: Desk) -> None:
     ids=["empty", "workbook", "NUL", "a million columns"],
 )
 def test_hostile_file_is_refused_with_a_sentence(desk: Desk, data: bytes, sentence: str) -> None:
-    answer = desk.sign_in().post(IMPORT, {"file": (BytesIO(data), "x.csv")})
+    answer = upload(desk.sign_in(), data)
 
     assert answer.status_code == 422
     assert answer.text.count(sentence) == 2
@@ -370,7 +376,7 @@ def test_hostile_cells_are_shown_as_text(desk: Desk) -> None:
     browser = desk.sign_in()
     text = 'Email,Note\n"<script>x</script>@example.org","=cmd|\' /C calc\'!A0"\n'
 
-    columns = upload(browser, text.encode())
+    columns = upload(browser, text.encode()).location
     page = browser.read(columns)
     browser.post(columns, {"has_header": "y", "email": "0"})
     browser.post(f"{IMPORT}/1/proof", CHOSEN)
@@ -381,7 +387,7 @@ def test_hostile_cells_are_shown_as_text(desk: Desk) -> None:
 
 
 def test_file_larger_than_allowed_is_refused(desk: Desk) -> None:
-    answer = desk.sign_in().post(IMPORT, {"file": (BytesIO(b"a" * 21 * 1024 * 1024), "x.csv")})
+    answer = upload(desk.sign_in(), b"a" * 21 * 1024 * 1024)
 
     assert answer.status_code == 413
 

@@ -1,0 +1,102 @@
+"""Newsletters on a desk for tests, brought to any point of their life; and what pages ask for."""
+
+import re
+from collections.abc import Callable
+
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
+
+from mailer.domain.association import Association
+from mailer.domain.delivery import DeliveryState
+from mailer.domain.newsletter import GRACE
+from mailer.storage.deliveries import Delivery
+from mailer.storage.newsletters import Newsletter, get_newsletter
+from mailer.storage.plans import get_plan
+from mailer.storage.settings import save_association
+from mailer.usecases import newsletters
+from mailer.usecases.plans import make_next_issue
+from tests.letters import WHO, add_letter, prepare
+from tests.people import add_subscriber
+from tests.web.desk import Browser, Desk
+
+ROOT = "/desk/newsletters"
+_TAG = re.compile(r"<[^>]+>")
+
+
+def add_readers(desk: Desk, **languages: int) -> None:
+    """So many confirmed readers per language, and a sender who may be named."""
+    with desk.sessions() as session:
+        save_association(session, Association("MigAct", address="Example Street 1"), desk.now)
+        for lang, number in languages.items():
+            for place in range(number):
+                address = f"{lang}{place}@example.org"
+                add_subscriber(session, address, desk.now, language=lang)
+
+
+def add_draft(desk: Desk, **texts: str) -> int:
+    with desk.sessions() as session:
+        return add_letter(session, desk.now, **texts).id
+
+
+def add_issue(desk: Desk) -> int:
+    """The draft of the next weekly digest."""
+    with desk.sessions() as session:
+        return make_next_issue(session, get_plan(session, "weekly"), WHO, desk.now).id
+
+
+def approve(desk: Desk, newsletter_id: int) -> None:
+    change(desk, newsletter_id, lambda s, n: newsletters.approve(s, n, None, WHO, desk.now))
+
+
+def start(desk: Desk, newsletter_id: int) -> None:
+    """Approve it and write its audience down: it is being sent."""
+    approve(desk, newsletter_id)
+    desk.now += GRACE
+    with desk.sessions() as session:
+        newsletters.start_due(session, desk.now)
+    prepare(desk.sessions, newsletter_id, desk.now)
+
+
+def settle(desk: Desk, newsletter_id: int, *states: DeliveryState) -> None:
+    """Give the first mails these states; the newsletter is sent if nothing is left."""
+    with desk.sessions() as session:
+        rows = session.scalars(
+            select(Delivery).where(Delivery.newsletter_id == newsletter_id).order_by(Delivery.id)
+        )
+        for row, state in zip(rows, states, strict=False):
+            row.state, row.attempts, row.changed_at = state, 1, desk.now
+            row.next_at = row.next_at if state == DeliveryState.DEFERRED else None
+        session.flush()
+        newsletters.finish_done(session, desk.now)
+
+
+def change(
+    desk: Desk, newsletter_id: int, act: Callable[[Session, Newsletter], object]
+) -> None:
+    with desk.sessions() as session:
+        act(session, get_newsletter(session, newsletter_id))
+
+
+def read_state(desk: Desk, newsletter_id: int) -> str:
+    with desk.sessions() as session:
+        return get_newsletter(session, newsletter_id).state.value
+
+
+def say(html: str) -> str:
+    """What a page says, without its markup, on one line."""
+    return " ".join(_TAG.sub(" ", html).replace("&nbsp;", " ").split())
+
+
+def count_queries(desk: Desk, browser: Browser, path: str) -> int:
+    """How many questions a page asks of the database."""
+    asked: list[str] = []
+
+    def note(*call: object) -> None:
+        asked.append(str(call[2]))
+
+    with desk.app.extensions["mailer"].reading() as session:
+        engine = session.get_bind().engine
+    event.listen(engine, "before_cursor_execute", note)
+    browser.read(path)
+    event.remove(engine, "before_cursor_execute", note)
+    return len(asked)
