@@ -15,7 +15,7 @@ from mailer.storage.texts import save_text
 from mailer.storage.topics import Topic
 from mailer.usecases.plans import get_timetable
 
-LANGUAGES = (("en", True), ("cs", True), ("uk", True), ("ru", False), ("vi", False), ("ar", False))
+LANGUAGES = (("en", True), ("cs", True), ("uk", True), ("ru", False), ("vi", False), ("ar", True))
 """Codes in order, and whether the service's own pages are offered in them."""
 
 TOPICS: tuple[tuple[str, bool, dict[str, str]], ...] = (

@@ -1,4 +1,4 @@
-"""What a coordinator does for one person: add, look up, end the subscription on their wish.
+"""What a coordinator does for one person: add, look up, end the subscription or erase on request.
 
 The person's own steps are in `subscriptions`; nobody becomes a reader by what is done here.
 """
@@ -17,7 +17,8 @@ from mailer.storage import audit
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter
 from mailer.storage.subscribers import Subscriber, find_by_key, get_subscriber
-from mailer.usecases import subscriptions
+from mailer.storage.suppressions import Scope, suppress
+from mailer.usecases import personal_data, subscriptions
 from mailer.usecases.addresses import Address
 from mailer.usecases.consents import Trace
 from mailer.usecases.preferences import Wishes
@@ -100,6 +101,16 @@ def unsubscribe(
             session, who, "subscriber unsubscribed", now, thing=THING, thing_id=subscriber_id
         )
     return changed
+
+
+def erase(session: Session, subscriber_id: int, *, who: str, now: datetime) -> None:
+    """Delete a person who asked for it by letter or phone, with everything that names them.
+
+    What stays is the keyed hash of the address, so that no import brings them back.
+    """
+    subscriber = get_subscriber(session, subscriber_id)
+    suppress(session, subscriber.address_key, Scope.NEWSLETTERS, "erased on request", now)
+    personal_data.erase(session, subscriber, who=who, now=now)
 
 
 def list_mails(session: Session, subscriber_id: int, limit: int = 20) -> Sequence[SentMail]:

@@ -15,6 +15,8 @@ SETTINGS: dict[str, Any] = {
     "SECURITY_STATIC_FOLDER": None,
     "SECURITY_LOGIN_USER_TEMPLATE": "security/sign_in.html",
     "SECURITY_FLASH_MESSAGES": False,
+    # It would say `no-store=True`, which no browser knows; our own header says it right.
+    "SECURITY_CACHE_CONTROL": None,
     # No page for typing the password once more: the one that needs it asks itself.
     "SECURITY_FRESHNESS": timedelta(-1),
     # The same words for an unknown address, a wrong password and a closed account.

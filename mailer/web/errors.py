@@ -45,7 +45,7 @@ def map_errors(app: Flask) -> None:
             413: _("That is too large."),
             415: _("This page does not read what was sent in this form."),
             429: _("Too many requests. Wait a little and try again."),
-            500: _("Something broke on our side. Nothing you sent was lost twice; try again."),
+            500: _("Something broke on our side. Go back and try again in a minute."),
         }
         return _page(code, sentences.get(code, error.description or ""))
 

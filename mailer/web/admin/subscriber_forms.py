@@ -92,6 +92,14 @@ class LeaveForm(DeskForm):
     )
 
 
+class EraseForm(DeskForm):
+    """One person who asked to be forgotten."""
+
+    is_asked = BooleanField(
+        N_("The person asked for it, and I know that it was them."), [InputRequired()]
+    )
+
+
 class UploadForm(DeskForm):
     """A list of people, as a file or as text."""
 

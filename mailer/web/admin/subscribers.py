@@ -32,7 +32,7 @@ from mailer.usecases import subscribers
 from mailer.usecases.addresses import read_address
 from mailer.usecases.subscriber_export import note_export, write_csv
 from mailer.web.admin.newsletter_words import GROUPS
-from mailer.web.admin.subscriber_forms import AddForm, LeaveForm
+from mailer.web.admin.subscriber_forms import AddForm, EraseForm, LeaveForm
 from mailer.web.admin.subscriber_words import (
     CADENCES,
     MAILS,
@@ -116,7 +116,7 @@ def add() -> Page:
 @requires(Permission.PEOPLE)
 def show(subscriber_id: int) -> str:
     """One person: what they get, what they agreed to, which mails went to them."""
-    return _show(get_subscriber(session(), subscriber_id), LeaveForm())
+    return _show(get_subscriber(session(), subscriber_id))
 
 
 @blueprint.post("/desk/subscribers/<int:subscriber_id>/address")
@@ -124,7 +124,7 @@ def show(subscriber_id: int) -> str:
 def show_address(subscriber_id: int) -> str:
     """The same page with the whole address on it."""
     subscriber = subscribers.show_address(session(), subscriber_id, who(), now())
-    return _show(subscriber, LeaveForm(), is_open=True)
+    return _show(subscriber, is_open=True)
 
 
 @blueprint.post("/desk/subscribers/<int:subscriber_id>/unsubscribe")
@@ -143,6 +143,18 @@ def unsubscribe(subscriber_id: int) -> Page:
             flash(_("This person gets no more newsletters."))
             return _go(subscriber_id)
     return _show(get_subscriber(session(), subscriber_id), form), 422
+
+
+@blueprint.post("/desk/subscribers/<int:subscriber_id>/erase")
+@requires(Permission.PEOPLE)
+def erase(subscriber_id: int) -> Page:
+    """Erase the person because they asked for it."""
+    form = EraseForm(request.form)
+    if not form.validate():
+        return _show(get_subscriber(session(), subscriber_id), erase=form), 422
+    subscribers.erase(session(), subscriber_id, who=who(), now=now())
+    flash(_("Everything about this person is erased."))
+    return _go(None)
 
 
 @blueprint.post("/desk/subscribers/export")
@@ -193,19 +205,26 @@ def _name_topics() -> dict[str, str]:
     }
 
 
-def _show(subscriber: Subscriber, form: LeaveForm, *, is_open: bool = False) -> str:
+def _show(
+    subscriber: Subscriber,
+    leave: LeaveForm | None = None,
+    erase: EraseForm | None = None,
+    *,
+    is_open: bool = False,
+) -> str:
     topics = _name_topics()
     return render_template(
         "admin/subscribers/show.html",
         subscriber=subscriber,
         address=subscriber.address if is_open else mask(subscriber.address),
         is_open=is_open,
-        is_reader=subscriber.state is SubscriberState.CONFIRMED,
+        may_leave=subscriber.state in (SubscriberState.CONFIRMED, SubscriberState.PENDING),
         languages=[get_language(code) for code in subscriber.content_languages],
         topics=[topics.get(slug, slug) for slug in subscriber.topics],
         consents=list_consents(session(), subscriber.id),
         mails=subscribers.list_mails(session(), subscriber.id),
-        form=form,
+        leave=leave or LeaveForm(),
+        erase=erase or EraseForm(),
         **_words(),
     )
 

@@ -286,6 +286,21 @@ def test_subscription_ends_on_request_with_a_note(desk: Desk) -> None:
     assert actions(desk) == ["subscriber unsubscribed"]
 
 
+def test_person_is_erased_on_request_and_stays_out(desk: Desk) -> None:
+    with desk.sessions() as session:
+        one = add_subscriber(session, "anna@example.org", desk.now)
+        one.address_key = key("anna@example.org")
+    browser, erase = desk.sign_in("sender"), f"{LIST}/1/erase"
+
+    unsure = browser.post(erase, page=f"{LIST}/1")
+    sure = browser.post(erase, {"is_asked": "y"}, page=f"{LIST}/1")
+
+    assert (unsure.status_code, sure.location) == (422, LIST)
+    assert (count(desk, Subscriber), actions(desk)) == (0, ["subscriber erased"])
+    check = browser.read(prepare(browser, "anna@example.org") + "/check")
+    assert "There is nobody new in this list." in check
+
+
 def test_export_is_the_list_as_it_was_narrowed(desk: Desk) -> None:
     with desk.sessions() as session:
         add_subscriber(session, "+anna@example.org", desk.now)
