@@ -21,9 +21,7 @@ class Permission(StrEnum):
 ROLES: dict[str, frozenset[Permission]] = {
     "viewer": frozenset({Permission.VIEW}),
     "editor": frozenset({Permission.VIEW, Permission.WRITE}),
-    "sender": frozenset(
-        {Permission.VIEW, Permission.WRITE, Permission.SEND, Permission.PEOPLE}
-    ),
+    "sender": frozenset({Permission.VIEW, Permission.WRITE, Permission.SEND, Permission.PEOPLE}),
     "admin": frozenset(Permission),
 }
 

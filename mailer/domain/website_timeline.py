@@ -22,13 +22,17 @@ _ORPHANS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class ReadMilestone:
-    """One row of a timeline, as written. `position` counts rows from 1 and proves no date."""
+    """One row of a timeline, as written. `position` counts rows from 1 and proves no date.
+
+    `needs_decision`: a note asks something that only a person can answer; others just remark.
+    """
 
     position: int
     title: str
     raw_date: str
     when: When
     notes: tuple[str, ...] = ()
+    needs_decision: bool = False
 
     @property
     def confidence(self) -> Confidence:
@@ -37,11 +41,13 @@ class ReadMilestone:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Something to look at in one row; `is_doubtful` also takes the trust out of its date."""
+    """Something to look at in one row; `is_doubtful` also takes the trust out of its date, and a
+    mere `is_remark` asks nobody to decide anything."""
 
     position: int
     sentence: str
     is_doubtful: bool = False
+    is_remark: bool = False
 
 
 @dataclass(slots=True)
@@ -75,7 +81,12 @@ def apply_doubts(rows: Sequence[ReadMilestone], doubts: Iterable[Doubt]) -> list
     for doubt in doubts:
         row = by_position[doubt.position]
         when = replace(row.when, confidence=Confidence.DOUBTFUL) if doubt.is_doubtful else row.when
-        by_position[doubt.position] = replace(row, when=when, notes=(*row.notes, doubt.sentence))
+        by_position[doubt.position] = replace(
+            row,
+            when=when,
+            notes=(*row.notes, doubt.sentence),
+            needs_decision=row.needs_decision or not doubt.is_remark,
+        )
     return list(by_position.values())
 
 
@@ -110,7 +121,9 @@ def _milestone(position: int, entry: _Entry) -> ReadMilestone:
     if not entry.date:
         return ReadMilestone(position, entry.title, "", When.unknown(), (UNDATED,))
     reading = read_dates(entry.date)
-    return ReadMilestone(position, entry.title, entry.date, reading.when, reading.notes)
+    return ReadMilestone(
+        position, entry.title, entry.date, reading.when, reading.notes, bool(reading.notes)
+    )
 
 
 def _unread_dates(entries: Sequence[_Entry]) -> Iterator[Doubt]:

@@ -115,10 +115,12 @@ def _check_series(rows: Sequence[ReadMilestone]) -> Iterator[Doubt]:
         name = _series_name(row.title)
         lowest[name] = min(said.number, lowest.get(name, said.number))
     for row, said in found:
-        yield Doubt(row.position, f"Number {said.number} of a series, it seems: “{said.words}”.")
+        remark = f"Number {said.number} of a series, it seems: “{said.words}”."
+        yield Doubt(row.position, remark, is_remark=True)
         name = _series_name(row.title)
         if name and said.number == lowest[name] > 1:
-            yield Doubt(row.position, "Earlier numbers of this series are not in the list.")
+            missing = "Earlier numbers of this series are not in the list."
+            yield Doubt(row.position, missing, is_remark=True)
 
 
 def _series_name(title: str) -> str:

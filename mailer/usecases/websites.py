@@ -54,9 +54,11 @@ class _Row:
 
     @property
     def state(self) -> FindingState:
-        """Clear when the date is certain, the title is there and nothing was remarked."""
-        is_certain = self.read.when.confidence is Confidence.EXACT and self.read.title
-        return FindingState.CLEAR if is_certain and not self.read.notes else FindingState.OPEN
+        """Clear when the date is certain, the title is there and nothing asks for a decision."""
+        read = self.read
+        asks = read.needs_decision if isinstance(read, ReadMilestone) else bool(read.notes)
+        is_certain = read.when.confidence is Confidence.EXACT and read.title
+        return FindingState.CLEAR if is_certain and not asks else FindingState.OPEN
 
     @property
     def identity(self) -> tuple[str, str]:

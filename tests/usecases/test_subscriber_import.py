@@ -376,6 +376,7 @@ def test_import_is_logged_with_counts_and_without_addresses(
     }
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # one is enough: it takes long
 def test_hundred_thousand_people_are_brought(session: Session, now: datetime) -> None:
     text = "Email,Language\n" + "".join(f"p{n}@example.org,cs\n" for n in range(100_000))
 

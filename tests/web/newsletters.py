@@ -1,10 +1,12 @@
 """Newsletters on a desk for tests, brought to any point of their life; and what pages ask for."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from html import unescape
 
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 
 from mailer.domain.association import Association
 from mailer.domain.delivery import DeliveryState
@@ -18,8 +20,10 @@ from mailer.usecases.plans import make_next_issue
 from tests.letters import WHO, add_letter, prepare
 from tests.people import add_subscriber
 from tests.web.desk import Browser, Desk
+from tests.web.pages import read_form
 
 ROOT = "/desk/newsletters"
+_INLINE = re.compile(r"</?(?:bdi|span|strong)\b[^>]*>")
 _TAG = re.compile(r"<[^>]+>")
 
 
@@ -70,11 +74,17 @@ def settle(desk: Desk, newsletter_id: int, *states: DeliveryState) -> None:
         newsletters.finish_done(session, desk.now)
 
 
-def change(
-    desk: Desk, newsletter_id: int, act: Callable[[Session, Newsletter], object]
-) -> None:
+def change(desk: Desk, newsletter_id: int, act: Callable[[Session, Newsletter], object]) -> None:
     with desk.sessions() as session:
         act(session, get_newsletter(session, newsletter_id))
+
+
+def fill(browser: Browser, path: str, changes: Mapping[str, str]) -> MultiDict[str, str]:
+    """The form of a draft as the browser would send it after somebody typed."""
+    form = read_form(browser.read(path), "seen")
+    for name, value in changes.items():
+        form[name] = value
+    return form
 
 
 def read_state(desk: Desk, newsletter_id: int) -> str:
@@ -84,7 +94,7 @@ def read_state(desk: Desk, newsletter_id: int) -> str:
 
 def say(html: str) -> str:
     """What a page says, without its markup, on one line."""
-    return " ".join(_TAG.sub(" ", html).replace("&nbsp;", " ").split())
+    return " ".join(unescape(_TAG.sub(" ", _INLINE.sub("", html))).split())
 
 
 def count_queries(desk: Desk, browser: Browser, path: str) -> int:

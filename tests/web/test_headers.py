@@ -93,10 +93,12 @@ def test_letters_may_run_nothing_and_send_nothing() -> None:
 def test_mistakes_and_files_are_as_well_protected(
     world: World, method: str, path: str, code: int
 ) -> None:
-    with world.desk.browse().client.open(path, method=method) as answer:
-        assert answer.status_code == code
-        assert read_always(answer) == ALWAYS
-        assert answer.headers["Content-Security-Policy"] == PAGE_POLICY
+    answer = world.desk.browse().client.open(path, method=method)
+    answer.close()
+
+    assert answer.status_code == code
+    assert read_always(answer) == ALWAYS
+    assert answer.headers["Content-Security-Policy"] == PAGE_POLICY
 
 
 def test_form_from_another_site_is_refused_with_the_same_headers(world: World) -> None:
@@ -116,8 +118,10 @@ def encrypted_desk(sqlite_url: str, world: World) -> Desk:
 
 @pytest.mark.parametrize("path", ["/en/", "/desk/sign-in", "/static/public.css", "/nothing"])
 def test_encryption_is_asked_for_where_there_is_some(encrypted_desk: Desk, path: str) -> None:
-    with encrypted_desk.browse().get(path) as answer:
-        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    answer = encrypted_desk.browse().get(path)
+    answer.close()
+
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 def test_encryption_is_not_asked_for_on_a_machine_without(world: World) -> None:

@@ -15,7 +15,7 @@ from wtforms import (
     TextAreaField,
     widgets,
 )
-from wtforms.validators import InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
 from mailer.domain.newsletter import NewsletterKind
 from mailer.message.vocabulary import N_
@@ -53,7 +53,7 @@ class LetterForm(DeskForm):
 
     title = StringField(
         N_("Name of this newsletter"),
-        [InputRequired(), Length(max=LONGEST_TITLE)],
+        [DataRequired(), Length(max=LONGEST_TITLE)],
         filters=[_on_one_line],
     )
     topics = Ticks(N_("Who gets it"))

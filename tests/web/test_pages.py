@@ -1,0 +1,101 @@
+"""Every page in a real browser: nobody is shut out, nothing is broken, nothing sticks out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser
+from werkzeug.test import TestResponse
+
+from mailer.i18n import get_language
+from tests.browser import Tab, open_tab
+from tests.web.desk import PASSWORD
+from tests.web.world import World, serve
+
+LARGEST_PAGE = 100 * 1024
+NARROW, PHONE, WIDE = 320, 390, 1280
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is wrong with each page, by its path; all four are empty when all is well."""
+
+    barriers: dict[str, list[str]]
+    complaints: dict[str, list[str]]
+    overhangs: dict[str, int]
+    languages: dict[str, str]
+
+
+NOTHING = Findings({}, {}, {}, {})
+
+
+@pytest.fixture(scope="module")
+def address(world: World) -> Iterator[str]:
+    with serve(world.desk) as address:
+        yield address
+
+
+def sign_in(tab: Tab) -> None:
+    tab.go("/desk/sign-in")
+    tab.page.fill("[name=email]", "admin@example.org")
+    tab.page.fill("[name=password]", PASSWORD)
+    tab.page.press("[name=password]", "Enter")
+    tab.page.wait_for_url("**/desk/")
+
+
+def examine(tab: Tab, paths: list[str], *, width: int, language: str) -> Findings:
+    """Open each page; look for barriers at the usual width, for overhang at `width`."""
+    found = Findings({}, {}, {}, {})
+    for path in paths:
+        tab.complaints.clear()
+        tab.resize(WIDE)
+        tab.go(path)
+        if barriers := tab.list_barriers():
+            found.barriers[path] = barriers
+        tab.resize(width)
+        if overhang := tab.measure_overhang():
+            found.overhangs[path] = overhang
+        spoken = tab.page.evaluate("[document.documentElement.lang, document.documentElement.dir]")
+        if spoken != [language, get_language(language).dir]:
+            found.languages[path] = " ".join(spoken)
+        if tab.complaints:
+            found.complaints[path] = list(tab.complaints)
+    return found
+
+
+def list_pages(world: World, language: str = "en") -> list[str]:
+    """Every page that is HTML of our own: no file, no letter, no way in."""
+    client = world.desk.sign_in().client
+    paths = [*world.list_paths(lang=language), *world.list_states()]
+    answers = {
+        path: client.get(path, follow_redirects=path in world.list_states()) for path in paths
+    }
+    return [path for path, answer in answers.items() if _is_page(answer)]
+
+
+def _is_page(answer: TestResponse) -> bool:
+    is_letter = "sandbox" in answer.headers["Content-Security-Policy"]
+    return answer.status_code == 200 and "<html" in answer.text and not is_letter
+
+
+def test_every_page_is_light(world: World) -> None:
+    client = world.desk.sign_in().client
+
+    sizes = {path: len(client.get(path).data) for path in list_pages(world)}
+
+    assert len(sizes) > 60
+    assert {path: size for path, size in sizes.items() if size > LARGEST_PAGE} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "cs", "uk", "ar"])
+def test_public_pages_shut_nobody_out(
+    chromium: Browser, world: World, address: str, language: str, scheme: str
+) -> None:
+    paths = [path for path in list_pages(world, language) if path.startswith(f"/{language}/")]
+
+    with open_tab(chromium, address, color_scheme=scheme) as tab:
+        found = examine(tab, paths, width=NARROW, language=language)
+
+    assert len(paths) == 11
+    assert found == NOTHING
