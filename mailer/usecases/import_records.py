@@ -17,6 +17,7 @@ from mailer.storage.audit import AuditEntry
 from mailer.storage.consents import Consent
 from mailer.storage.deliveries import Delivery
 from mailer.storage.subscribers import Subscriber
+from mailer.usecases.subscriptions import VISITOR
 
 THING = "subscriber import"
 IMPORTED, UNDONE = "subscribers imported", "subscriber import undone"
@@ -111,8 +112,16 @@ def _as_record(entry: AuditEntry, undone_at: datetime | None) -> ImportRecord:
 def _brought_by(number: int) -> Select[int]:
     """Ids of the people of an import who have done nothing themselves yet."""
     source = make_source(number)
-    acted = exists().where(Consent.subscriber_id == Subscriber.id, Consent.source != source)
-    return select(Subscriber.id).where(Subscriber.source == source, ~acted)
+    consented = exists().where(Consent.subscriber_id == Subscriber.id, Consent.source != source)
+    # A sign-up that came too soon after the question leaves no consent, only a line in the log.
+    signed_up = select(AuditEntry.thing_id).where(
+        AuditEntry.thing == "subscriber",
+        AuditEntry.thing_id.is_not(None),
+        AuditEntry.who == VISITOR,
+    )
+    return select(Subscriber.id).where(
+        Subscriber.source == source, ~consented, Subscriber.id.not_in(signed_up)
+    )
 
 
 def _is_waiting() -> ColumnElement[bool]:

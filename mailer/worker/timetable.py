@@ -18,7 +18,7 @@ from mailer.storage import deliveries
 from mailer.storage.db import Sessions
 from mailer.storage.newsletters import list_newsletters
 from mailer.storage.settings import save_setting
-from mailer.usecases import newsletters, plans, subscriptions
+from mailer.usecases import import_drafts, newsletters, plans, subscriptions
 from mailer.usecases.preparing import Preparation
 from mailer.worker.crash import crash_point
 
@@ -45,7 +45,7 @@ class Timetable:
             (1, self.move_newsletters),
             (15, self.make_issues),
             (30, self.sort_out_mail),
-            (3600, self.forget_unconfirmed),
+            (3600, self.forget),
         )
 
     def move_newsletters(self) -> None:
@@ -87,11 +87,13 @@ class Timetable:
             deliveries.requeue_unknown(session, now)
             deliveries.expire(session, now)
 
-    def forget_unconfirmed(self) -> None:
+    def forget(self) -> None:
+        """Erase what nobody came back for: sign-ups without confirmation, lists half imported."""
         with self.sessions() as session:
             forgotten = subscriptions.forget_unconfirmed(session, self.clock())
-            if forgotten:
-                log.info("unconfirmed sign-ups erased", number=forgotten)
+            abandoned = import_drafts.forget_abandoned(session, self.clock())
+        if forgotten or abandoned:
+            log.info("forgotten", unconfirmed=forgotten, imports=abandoned)
 
 
 def start_timetable(timetable: Timetable, is_alive: Callable[[], bool]) -> BackgroundScheduler:

@@ -11,14 +11,17 @@ from werkzeug.datastructures import MultiDict
 from mailer.domain.association import Association
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.newsletter import GRACE
+from mailer.domain.texts import TextState
+from mailer.domain.when import When
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.storage.plans import get_plan
 from mailer.storage.settings import save_association
-from mailer.usecases import newsletters
+from mailer.usecases import events, newsletters
 from mailer.usecases.plans import make_next_issue
 from tests.letters import WHO, add_letter, prepare
 from tests.people import add_subscriber
+from tests.usecases.edits import ANNA, EVENING, event_edit, translated
 from tests.web.desk import Browser, Desk
 from tests.web.pages import read_form
 
@@ -40,6 +43,14 @@ def add_readers(desk: Desk, **languages: int) -> None:
 def add_draft(desk: Desk, **texts: str) -> int:
     with desk.sessions() as session:
         return add_letter(session, desk.now, **texts).id
+
+
+def add_event(desk: Desk, title: str, when: When = EVENING) -> None:
+    """A published event in English, with a Czech translation."""
+    with desk.sessions() as session:
+        wordings = translated(title, "cs", TextState.REVIEWED, "Setkání")
+        edit = event_edit(title, when, wordings=wordings, topics=("events",))
+        events.create(session, edit, who=ANNA, now=desk.now, publish=True)
 
 
 def add_issue(desk: Desk) -> int:

@@ -10,7 +10,13 @@ from werkzeug.test import TestResponse
 from mailer.i18n import get_language
 from tests.browser import Tab, open_tab
 from tests.web.desk import PASSWORD
-from tests.web.world import World, serve
+from tests.web.world import World, is_desk, serve
+
+# Flask-Compress leaves the files it sends to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <_io.FileIO name='.*/static/"
+    ":pytest.PytestUnraisableExceptionWarning"
+)
 
 LARGEST_PAGE = 100 * 1024
 NARROW, PHONE, WIDE = 320, 390, 1280
@@ -75,7 +81,8 @@ def list_pages(world: World, language: str = "en") -> list[str]:
 
 def _is_page(answer: TestResponse) -> bool:
     is_letter = "sandbox" in answer.headers["Content-Security-Policy"]
-    return answer.status_code == 200 and "<html" in answer.text and not is_letter
+    is_whole = answer.mimetype == "text/html" and "<html" in answer.text
+    return answer.status_code == 200 and is_whole and not is_letter
 
 
 def test_every_page_is_light(world: World) -> None:
@@ -87,8 +94,10 @@ def test_every_page_is_light(world: World) -> None:
     assert {path: size for path, size in sizes.items() if size > LARGEST_PAGE} == {}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "cs", "uk", "ar"])
+@pytest.mark.parametrize(
+    ("language", "scheme"),
+    [("en", "light"), ("en", "dark"), ("cs", "light"), ("uk", "dark"), ("ar", "light")],
+)
 def test_public_pages_shut_nobody_out(
     chromium: Browser, world: World, address: str, language: str, scheme: str
 ) -> None:
@@ -98,4 +107,45 @@ def test_public_pages_shut_nobody_out(
         found = examine(tab, paths, width=NARROW, language=language)
 
     assert len(paths) == 11
+    assert found == NOTHING
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("en", "dark"), ("cs", "light"), ("ar", "dark")])
+def test_personal_pages_shut_nobody_out(
+    chromium: Browser, world: World, address: str, language: str, scheme: str
+) -> None:
+    rooms = [
+        path for path in list_pages(world) if path.startswith(("/u/", "/p/", "/c/", "/a/", "/d/"))
+    ]
+    paths = [f"{path}?lang={language}" for path in rooms]
+
+    with open_tab(chromium, address, color_scheme=scheme) as tab:
+        found = examine(tab, paths, width=NARROW, language=language)
+
+    assert len(paths) == 5
+    assert found == NOTHING
+
+
+def test_doors_of_the_desk_and_the_inbox_shut_nobody_out(
+    chromium: Browser, world: World, address: str
+) -> None:
+    rooms = ("/inbox", "/desk/password/", "/desk/forgotten")
+    paths = [path for path in list_pages(world) if path.startswith(rooms)]
+
+    with open_tab(chromium, address) as tab:
+        found = examine(tab, [*paths, "/desk/sign-in"], width=NARROW, language="en")
+
+    assert len(paths) == 4
+    assert found == NOTHING
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_desk_shuts_nobody_out(chromium: Browser, world: World, address: str, scheme: str) -> None:
+    paths = [path for path in list_pages(world) if is_desk(path)]
+
+    with open_tab(chromium, address, color_scheme=scheme) as tab:
+        sign_in(tab)
+        found = examine(tab, paths, width=PHONE, language="en")
+
+    assert len(paths) > 40
     assert found == NOTHING

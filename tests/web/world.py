@@ -16,7 +16,7 @@ from threading import Thread
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from mailer.demo.content import ASSOCIATION, add_content
 from mailer.demo.readers import add_readers
@@ -252,10 +252,15 @@ def _put_into_inbox(inbox: Path) -> str:
     return "1764144000.1"
 
 
+class _Silent(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  its name there
+        """A failed test has more to say than which style sheets were loaded."""
+
+
 @contextmanager
 def serve(desk: Desk) -> Iterator[str]:
     """The application over HTTP; its address."""
-    server = make_server("127.0.0.1", 0, desk.app, threaded=True)
+    server = make_server("127.0.0.1", 0, desk.app, threaded=True, request_handler=_Silent)
     thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

@@ -6,15 +6,15 @@ import pytest
 
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.newsletter import NewsletterState
-from mailer.domain.texts import TextState
 from mailer.domain.when import When
 from mailer.storage.newsletters import find_variant, get_newsletter
-from mailer.usecases import events, newsletters
-from tests.usecases.edits import ANNA, EVENING, event_edit, translated
+from mailer.usecases import newsletters
+from tests.usecases.edits import ANNA
 from tests.web.desk import Desk
 from tests.web.newsletters import (
     ROOT,
     add_draft,
+    add_event,
     add_issue,
     add_readers,
     approve,
@@ -28,14 +28,6 @@ from tests.web.newsletters import (
 from tests.web.pages import Page, read_form
 
 IN_THREE_WEEKS = When.at(datetime(2026, 12, 14, 17, 30))
-
-
-def add_event(desk: Desk, title: str, when: When = EVENING) -> None:
-    """A published event in English, with a Czech translation."""
-    with desk.sessions() as session:
-        wordings = translated(title, "cs", TextState.REVIEWED, "Setkání")
-        edit = event_edit(title, when, wordings=wordings, topics=("events",))
-        events.create(session, edit, who=ANNA, now=desk.now, publish=True)
 
 
 def test_empty_list_offers_a_first_letter(desk: Desk) -> None:
