@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
 
 from tests.parts import find_chromium
 
@@ -23,6 +23,8 @@ FLAGS = (
 )
 PATIENCE = 20_000
 """Milliseconds for a page or an element to come."""
+
+expect.set_options(timeout=PATIENCE)
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 # Not into frames: letters are sandboxed there, and have checks of their own.
@@ -65,16 +67,15 @@ class Tab:
     def resize(self, width: int) -> None:
         self.page.set_viewport_size({"width": width, "height": 800})
 
-    def text(self) -> str:
-        """What a reader sees of the main part of the page."""
-        return self.page.locator("main").inner_text()
-
     def press(self, name: str) -> None:
         """Press the button of that name and wait for what comes of it."""
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def follow(self, name: str) -> None:
         self.page.get_by_role("link", name=name, exact=True).first.click()
+
+    def expect_heading(self, name: str) -> None:
+        expect(self.page.get_by_role("heading", name=name, level=1)).to_be_visible()
 
     def _note_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

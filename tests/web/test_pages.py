@@ -41,9 +41,9 @@ def address(world: World) -> Iterator[str]:
         yield address
 
 
-def sign_in(tab: Tab) -> None:
+def sign_in(tab: Tab, role: str) -> None:
     tab.go("/desk/sign-in")
-    tab.page.fill("[name=email]", "admin@example.org")
+    tab.page.fill("[name=email]", f"{role}@example.org")
     tab.page.fill("[name=password]", PASSWORD)
     tab.page.press("[name=password]", "Enter")
     tab.page.wait_for_url("**/desk/")
@@ -69,9 +69,9 @@ def examine(tab: Tab, paths: list[str], *, width: int, language: str) -> Finding
     return found
 
 
-def list_pages(world: World, language: str = "en") -> list[str]:
-    """Every page that is HTML of our own: no file, no letter, no way in."""
-    client = world.desk.sign_in().client
+def list_pages(world: World, language: str = "en", role: str = "admin") -> list[str]:
+    """Every page of our own that the role may see: no file, no letter, no way in."""
+    client = world.desk.sign_in(role).client
     paths = [*world.list_paths(lang=language), *world.list_states()]
     answers = {
         path: client.get(path, follow_redirects=path in world.list_states()) for path in paths
@@ -139,13 +139,18 @@ def test_doors_of_the_desk_and_the_inbox_shut_nobody_out(
     assert found == NOTHING
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_desk_shuts_nobody_out(chromium: Browser, world: World, address: str, scheme: str) -> None:
-    paths = [path for path in list_pages(world) if is_desk(path)]
+@pytest.mark.parametrize(
+    ("role", "language", "scheme"),
+    [("admin", "en", "light"), ("admin", "en", "dark"), ("sender", "ar", "light")],
+)
+def test_desk_shuts_nobody_out(
+    chromium: Browser, world: World, address: str, role: str, language: str, scheme: str
+) -> None:
+    paths = [path for path in list_pages(world, role=role) if is_desk(path)]
 
     with open_tab(chromium, address, color_scheme=scheme) as tab:
-        sign_in(tab)
-        found = examine(tab, paths, width=PHONE, language="en")
+        sign_in(tab, role)
+        found = examine(tab, paths, width=PHONE, language=language)
 
     assert len(paths) > 40
     assert found == NOTHING

@@ -93,7 +93,8 @@ def is_desk(path: str) -> bool:
 
 
 def build_world(url: str, inbox: Path, now: datetime) -> World:
-    """Example content, readers, a newsletter in each state, an import before and after."""
+    """Example content, readers, a newsletter in each state, an import before and after. The
+    coordinator who sends has the desk in Arabic, the others in English."""
     desk = open_desk(url, now, inbox=inbox)
     key = make_address_key(SECRET.encode())
     with desk.sessions() as session:
@@ -105,6 +106,8 @@ def build_world(url: str, inbox: Path, now: datetime) -> World:
             add_subscriber(
                 session, f"{name}@example.org", now, state=state or SubscriberState.CONFIRMED
             )
+        sender = session.scalars(select(User).filter_by(email="sender@example.org")).one()
+        sender.language = "ar"
         imports = {"draft": _begin_import(session, now), "done": _import(session, key, now)}
     world = World(desk, _add_letters(desk, now))
     with desk.sessions() as session:

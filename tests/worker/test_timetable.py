@@ -183,7 +183,7 @@ def test_timetable_forgets_who_never_confirmed(sessions: Sessions, now: datetime
             )
             pending.created_at, pending.confirmed_at = now - age, None
 
-    build_timetable(sessions, now).forget_unconfirmed()
+    build_timetable(sessions, now).forget()
 
     with sessions() as session:
         assert session.scalars(select(Subscriber.address)).all() == ["new@example.org"]
