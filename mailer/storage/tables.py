@@ -1,6 +1,6 @@
 """Every table, in one import: for migrations, and for tests that need them all to exist."""
 
-from mailer.storage import (
+from mailer.storage import (  # noqa: F401 - imported so that their tables exist
     audit,
     consents,
     deadlines,
@@ -23,28 +23,5 @@ from mailer.storage import (
     venues,
 )
 from mailer.storage.db import Base
-
-ROOMS = (
-    audit,
-    consents,
-    deadlines,
-    deliveries,
-    events,
-    imports,
-    languages,
-    newsletters,
-    organisations,
-    plans,
-    projects,
-    redemptions,
-    settings,
-    subscribers,
-    suppressions,
-    texts,
-    topics,
-    updates,
-    users,
-    venues,
-)
 
 metadata = Base.metadata
