@@ -54,6 +54,15 @@ def test_only_letters_have_a_policy_of_their_own(world: World) -> None:
     }
 
 
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_desk_may_frame_a_letter_even_where_there_is_none(world: World, language: str) -> None:
+    path = f"/desk/newsletters/{world.letters['draft']}/letter?variant={language}"
+
+    answer = world.desk.sign_in().get(path)
+
+    assert answer.headers["Content-Security-Policy"] == LETTER_POLICY
+
+
 def test_pages_may_load_and_run_only_what_is_ours() -> None:
     policy = read_policy(PAGE_POLICY)
 

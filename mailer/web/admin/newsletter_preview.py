@@ -39,13 +39,13 @@ def show(newsletter_id: int) -> str:
 
 @blueprint.get("/desk/newsletters/<int:newsletter_id>/letter")
 @requires(Permission.VIEW)
-def letter(newsletter_id: int) -> Response | tuple[str, int]:
+def letter(newsletter_id: int) -> Response:
     """The HTML alone, for the frame. Its links open in a new tab."""
     newsletter = get_newsletter(session(), newsletter_id)
     lang, reader = _wanted(newsletter)
     rendered = _write(newsletter, lang, reader)
     if rendered is None:
-        return render_template("admin/newsletters/no_letter.html"), 200
+        return letter_response(render_template("admin/newsletters/no_letter.html"))
     return letter_response(rendered.html.replace("<head>", '<head><base target="_blank">', 1))
 
 
