@@ -21,7 +21,7 @@ def make_letter(size: int) -> Rendered:
     lines = "\n".join(body[at : at + 70] for at in range(0, len(body), 70))
     link = f'<a href="{links.split(maxsplit=1)[0]}">Odhlásit</a>'
     html = f'<html lang="cs"><body><p>{lines}</p>{link}</body></html>'
-    return Rendered("Setkání v pátek + 3 další", "Čtyři akce", html, f"{lines}\n{links}")
+    return Rendered("Setkání v pátek + 3 další", "Čtyři akce", html, f"{lines}\n{links}", "cs")
 
 
 ENVELOPE = Envelope(

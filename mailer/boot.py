@@ -9,10 +9,12 @@ from uuid import uuid4
 
 from flask import Flask
 from sqlalchemy import Engine as Database
+from sqlalchemy.exc import SQLAlchemyError
 
 from mailer import clock
 from mailer.clock import Clock
 from mailer.config import Config, load
+from mailer.domain.errors import Refused
 from mailer.message.links import Links
 from mailer.message.render import Renderer
 from mailer.providers.inbox import InboxServer
@@ -21,13 +23,14 @@ from mailer.storage import accounts, migrate
 from mailer.storage.db import Sessions, open_engine, open_sessions
 from mailer.storage.settings import find_setting
 from mailer.usecases.addresses import make_address_key
+from mailer.usecases.outages import WORKER_TICK
 from mailer.usecases.writing import LetterWriter
 from mailer.web.app import create_app
 from mailer.web.parts import WebParts
 from mailer.worker.builder import Builder, Sending
 from mailer.worker.engine import Engine, Pace
 from mailer.worker.service import Service
-from mailer.worker.timetable import TICK, Timetable
+from mailer.worker.timetable import Timetable
 
 WORKER_SILENT_AFTER = timedelta(minutes=2)
 MAIL_WAITS_TOO_LONG = timedelta(minutes=15)
@@ -42,7 +45,8 @@ class Parts:
 
     @cached_property
     def database(self) -> Database:
-        return open_engine(self.config.database.url)
+        # The worker's engine and timetable want connections beside the threads of the pages.
+        return open_engine(self.config.database.url, pool_size=self.config.web.threads + 4)
 
     @cached_property
     def sessions(self) -> Sessions:
@@ -121,11 +125,18 @@ class Parts:
 
     def list_problems(self) -> list[str]:
         """What keeps this service from being ready, a sentence each."""
+        try:
+            return self._look_into_database()
+        except (SQLAlchemyError, Refused):
+            # The cause may name hosts and accounts, and anybody may ask.
+            return ["The database cannot be reached. `mailer doctor` says why."]
+
+    def _look_into_database(self) -> list[str]:
         if not migrate.is_at_head(self.database):
             return ["The database is not at the newest migration. Run `mailer migrate`."]
         now = self.clock()
         with self.reading() as session:
-            tick = find_setting(session, TICK)
+            tick = find_setting(session, WORKER_TICK)
             oldest = accounts.find_oldest_due(session, now)
         problems = []
         if not tick or now - datetime.fromisoformat(tick) > WORKER_SILENT_AFTER:

@@ -8,13 +8,16 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mailer.boot import Parts
 from mailer.config import Smtp
 from mailer.storage import migrate
 from mailer.storage.settings import get_association
 from mailer.storage.users import count_users
+
+RESERVED = (".example", ".example.org", ".example.com", ".example.net", ".test", ".localdomain")
+"""Domains that nobody can have (RFC 2606) but that examples and defaults are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ def examine(parts: Parts) -> list[Finding]:
     """Everything that can be looked at from here, in the order in which it matters."""
     return [
         *_examine_site(parts),
+        _examine_sender(parts),
         *_examine_database(parts),
         *_examine_provider(parts),
     ]
@@ -56,11 +60,23 @@ def _examine_site(parts: Parts) -> Iterator[Finding]:
         )
 
 
+def _examine_sender(parts: Parts) -> Finding:
+    address = parts.config.mail.from_address
+    domain = "." + address.rpartition("@")[2].lower()
+    if parts.config.site.demo or not domain.endswith(RESERVED):
+        return good(f"Mail comes from {address}.")
+    return mend(
+        f"Mail comes from {address}, a domain that cannot send any.",
+        "Set mail.from_address to an address of your own domain.",
+    )
+
+
 def _examine_database(parts: Parts) -> Iterator[Finding]:
     try:
         current = migrate.is_at_head(parts.database)
     except SQLAlchemyError as error:
-        yield mend(f"The database cannot be opened: {error}", "Check database.url.")
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        yield mend(f"The database cannot be opened: {cause}", "Check database.url.")
         return
     yield Finding(
         current,

@@ -100,7 +100,10 @@ class Words:
         text = load_catalogue(interface_for(self.lang)).gettext(message)
         return text % values if values else text
 
+    def choose(self, one: str, many: str, number: int) -> str:
+        """The plural form for `number`, its slots still empty."""
+        return load_catalogue(interface_for(self.lang)).ngettext(one, many, number)
+
     def plural(self, one: str, many: str, number: int, **values: Any) -> str:
         """The plural form for `number`, which is spliced in as `%(num)s`."""
-        text = load_catalogue(interface_for(self.lang)).ngettext(one, many, number)
-        return text % {"num": number, **values}
+        return self.choose(one, many, number) % {"num": number, **values}

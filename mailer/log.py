@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 _ADDRESS = re.compile(r"[^\s@<>\"']{1,64}@[^\s@<>\"',;)]+")
-_TOKEN = re.compile(r"(/(?:u|p|c|a|d)/)[A-Za-z0-9_.\-]{20,}")
+_TOKEN = re.compile(r"(/(?:u|p|c|a|d|desk/password)/)[A-Za-z0-9_.\-]{20,}")
 
 
 def mask_secrets(text: str) -> str:
@@ -53,5 +53,6 @@ def set_up_log(level: str, style: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # Its every run would be a line a second.
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    # A line for every run, and one for every look at the version of the database.
+    for talkative in ("apscheduler", "alembic"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -6,10 +6,11 @@ Exit codes: 0 done, 1 refused or failed with a sentence, 2 wrong usage, 3 not re
 from pathlib import Path
 
 import click
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
 
 from mailer import __version__
 from mailer.cli import content, demo, newsletters, people, service
+from mailer.cli.common import USUAL_CONFIG
 from mailer.config import Misconfigured
 from mailer.domain.errors import MailerError
 
@@ -22,7 +23,9 @@ class _Mailer(click.Group):
             return super().invoke(context)
         except (MailerError, Misconfigured) as error:
             raise click.ClickException(str(error)) from error
-        except OperationalError as error:
+        except DatabaseError as error:
+            if isinstance(error, DataError | IntegrityError):
+                raise  # a mistake of ours, and its traceback says where
             raise click.ClickException(
                 f"The database cannot be used: {error.orig}. Run `mailer doctor` to see why."
             ) from error
@@ -35,13 +38,13 @@ class _Mailer(click.Group):
     "path",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="MAILER_CONFIG",
-    help="The configuration file; config.toml in this folder if there is one.",
+    help="The configuration file (or name it in MAILER_CONFIG); config.toml in this folder if "
+    "there is one.",
 )
 @click.pass_context
 def main(context: click.Context, path: Path | None) -> None:
     """Newsletters that lose nobody and reach each reader in their own language."""
-    default = Path("config.toml")
-    context.obj = path or (default if default.exists() else None)
+    context.obj = path or (USUAL_CONFIG if USUAL_CONFIG.exists() else None)
 
 
 for room in (service, content, newsletters, people, demo):

@@ -8,13 +8,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+from sqlalchemy.orm import Session
 
 from mailer import clock
 from mailer.boot import Parts
 from mailer.config import load
+from mailer.domain.errors import Invalid
 from mailer.log import set_up_log
+from mailer.storage.languages import list_content_languages
+from mailer.storage.topics import list_topics
 
 WHO = "command line"
+USUAL_CONFIG = Path("config.toml")
 PRAGUE = ZoneInfo("Europe/Prague")
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Print data for programs.")
@@ -26,6 +31,19 @@ def get_parts(context: click.Context, at: datetime | None = None) -> Parts:
     config = load(path)
     set_up_log(config.log.level, config.log.format)
     return Parts(config, clock.fixed(at) if at else clock.now)
+
+
+def check_known(session: Session, languages: Iterable[str], topics: Iterable[str] = ()) -> None:
+    """Raises Invalid for a code or slug that this service does not have: a slip in a command
+    would otherwise reach nobody, in silence."""
+    codes = list_content_languages(session)
+    slugs = [topic.slug for topic, _names in list_topics(session)]
+    for thing, wanted, there in (("language", languages, codes), ("topic", topics, slugs)):
+        for name in wanted:
+            if name not in there:
+                raise Invalid(
+                    thing, f"There is no {thing} “{name}”. Choose from: {', '.join(there)}."
+                )
 
 
 class Moment(click.ParamType[datetime]):
@@ -49,8 +67,13 @@ MOMENT = Moment()
 
 
 def print_json(data: Any) -> None:
+    """Data for programs, on the screen."""
+    click.echo(to_json(data))
+
+
+def to_json(data: Any) -> str:
     """Data for programs: UTF-8, two spaces, moments in ISO."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2, default=_plain))
+    return json.dumps(data, ensure_ascii=False, indent=2, default=_plain)
 
 
 def _plain(value: Any) -> Any:

@@ -1,8 +1,7 @@
 """Commands about newsletters: what the desk can do, for scripts and for emergencies."""
 
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -10,6 +9,7 @@ from mailer.cli.common import (
     MOMENT,
     WHO,
     as_json,
+    check_known,
     get_parts,
     print_json,
     print_table,
@@ -33,10 +33,14 @@ def newsletter() -> None:
 
 @newsletter.command()
 @click.argument("title")
-@click.option("--lang", default="en", help="Language of the text.")
+@click.option("--lang", default="en", show_default=True, help="Language of the text.")
 @click.option("--subject", default="", help="Its subject; the title if empty.")
-@click.option("--body", type=click.Path(path_type=Path, exists=True), help="Markdown file.")
-@click.option("--topic", "topics", multiple=True, help="Only readers of this topic.")
+@click.option(
+    "--body", type=click.File(encoding="utf-8-sig"), help='Markdown file ("-": standard input).'
+)
+@click.option(
+    "--topic", "topics", multiple=True, help="Only readers of this topic. Can be repeated."
+)
 @as_json
 @click.pass_context
 def new(
@@ -44,19 +48,27 @@ def new(
     title: str,
     lang: str,
     subject: str,
-    body: Path | None,
+    body: TextIO | None,
     topics: tuple[str, ...],
     is_json: bool,
 ) -> None:
     """Make a plain letter as a draft."""
     parts = get_parts(context)
-    text = body.read_text(encoding="utf-8") if body else ""
+    text = _read(body)
     with parts.sessions() as session:
         now = parts.clock()
+        check_known(session, [lang], topics)
         letter = usecases.new_letter(session, title, topics, WHO, now)
         texts = {lang: (subject or title, "", text)}
         usecases.edit(session, letter, title, topics, texts, WHO, now)
         _print(letter, is_json=is_json)
+
+
+def _read(body: TextIO | None) -> str:
+    try:
+        return body.read() if body else ""
+    except UnicodeDecodeError as error:
+        raise click.ClickException("This file is no UTF-8 text. Save it as UTF-8.") from error
 
 
 @newsletter.command("list")
@@ -99,8 +111,21 @@ def show(context: click.Context, newsletter_id: int, is_json: bool) -> None:
 
 @newsletter.command()
 @number
-@click.option("--to", "addresses", multiple=True, required=True, help="A coordinator's address.")
-@click.option("--lang", "languages", multiple=True, default=("en",))
+@click.option(
+    "--to",
+    "addresses",
+    multiple=True,
+    required=True,
+    help="A coordinator's address. Can be repeated.",
+)
+@click.option(
+    "--lang",
+    "languages",
+    multiple=True,
+    default=("en",),
+    show_default=True,
+    help="In this language. Can be repeated: a mail for each.",
+)
 @click.pass_context
 def test(
     context: click.Context,
@@ -111,6 +136,7 @@ def test(
     """Send it to coordinators as a test."""
     parts = get_parts(context)
     with parts.sessions() as session:
+        check_known(session, languages)
         found = get_newsletter(session, newsletter_id)
         queued = usecases.send_test(session, found, addresses, languages, WHO, parts.clock())
     click.echo(f"{queued} test mails queued.")
@@ -118,10 +144,11 @@ def test(
 
 @newsletter.command()
 @number
-@click.option("--at", type=MOMENT, help="When; otherwise as soon as the grace is over.")
+@click.option("--at", type=MOMENT, help="When, in Prague time; otherwise after the grace.")
 @click.pass_context
 def send(context: click.Context, newsletter_id: int, at: datetime | None) -> None:
-    """Approve it. Nothing leaves for the first ten minutes; `newsletter stop` undoes it."""
+    """Approve it, so that it goes out. Nothing leaves before the grace is over (ten minutes, or
+    engine.grace_seconds); until then `newsletter stop` undoes it."""
     parts = get_parts(context)
     with parts.sessions() as session:
         now = parts.clock()
@@ -164,6 +191,7 @@ newsletter.add_command(_moving("cancel", "Nobody else gets it. This cannot be un
     multiple=True,
     type=click.Choice(["rejected", "unknown", "expired"]),
     required=True,
+    help="Those that ended so. Can be repeated.",
 )
 @click.pass_context
 def retry(context: click.Context, newsletter_id: int, states: tuple[str, ...]) -> None:

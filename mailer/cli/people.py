@@ -1,6 +1,7 @@
 """Commands about people: coordinators, and subscribers in large numbers."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -8,7 +9,16 @@ import click
 from sqlalchemy.orm import Session
 
 from mailer.boot import Parts
-from mailer.cli.common import WHO, as_json, get_parts, print_json, print_table, say_moment
+from mailer.cli.common import (
+    WHO,
+    as_json,
+    check_known,
+    get_parts,
+    print_json,
+    print_table,
+    say_moment,
+    to_json,
+)
 from mailer.domain.consent import SubscriberState
 from mailer.domain.permissions import ROLES
 from mailer.i18n import INTERFACE
@@ -21,7 +31,7 @@ from mailer.usecases.addresses import make_address_key
 from mailer.usecases.import_files import People, read_file, read_people
 from mailer.usecases.import_records import make_source, new_number
 from mailer.usecases.preferences import Wishes
-from mailer.usecases.subscriber_export import note_export, write_csv
+from mailer.usecases.subscriber_export import list_people, note_export, write_csv
 from mailer.usecases.subscriber_import import (
     ImportPlan,
     ImportResult,
@@ -35,8 +45,8 @@ from mailer.usecases.subscriber_import import (
 @click.argument("file", type=click.File("rb"))
 @click.option("--confirmed", is_flag=True, help="They agreed elsewhere and join without a mail.")
 @click.option("--reason", default="", help="Where and when they agreed. Kept as proof.")
-@click.option("--language", "languages", multiple=True, help="For rows that do not say it.")
-@click.option("--topic", "topics", multiple=True, help="For rows that do not say it.")
+@click.option("--language", "languages", multiple=True, help="For rows that name none.")
+@click.option("--topic", "topics", multiple=True, help="For rows that name none.")
 @click.option("--dry-run", is_flag=True, help="Only show what would happen.")
 @as_json
 @click.pass_context
@@ -87,6 +97,7 @@ def import_subscribers(
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="A file, not the screen."
 )
+@as_json
 @click.pass_context
 def export_subscribers(
     context: click.Context,
@@ -95,22 +106,34 @@ def export_subscribers(
     topic: str,
     source: str,
     output: Path | None,
+    is_json: bool,
 ) -> None:
-    """Print the list of subscribers as CSV. The log keeps that it was taken away."""
+    """Print the list of subscribers as CSV or JSON. The log keeps that it was taken away."""
     parts = get_parts(context)
     wanted = Filter(state=state or "", language=language, topic=topic, source=source)
     with parts.sessions() as session:
         number = note_export(session, wanted, WHO, parts.clock())
     with parts.reading() as session:
+        if is_json:
+            pieces: Iterable[str] = [to_json(list(list_people(session, wanted))), "\n"]
+        else:
+            pieces = write_csv(session, wanted)
         if output is None:
-            for piece in write_csv(session, wanted):
+            for piece in pieces:
                 click.echo(piece, nl=False)
             return
+        _keep_private(output, pieces, encoding="utf-8" if is_json else "utf-8-sig")
+    click.echo(f"{number} people were written to {output}.")
+
+
+def _keep_private(output: Path, pieces: Iterable[str], encoding: str) -> None:
+    try:
         output.touch(mode=0o600)
         output.chmod(0o600)
-        with output.open("w", encoding="utf-8-sig", newline="") as file:
-            file.writelines(write_csv(session, wanted))
-    click.echo(f"{number} people were written to {output}.")
+        with output.open("w", encoding=encoding, newline="") as file:
+            file.writelines(pieces)
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
 
 
 def name_file(file: BinaryIO) -> str:
@@ -164,6 +187,7 @@ def list_(context: click.Context, is_json: bool) -> None:
 
 
 def _plan(parts: Parts, session: Session, people: People, wishes: Wishes) -> ImportPlan:
+    check_known(session, wishes.languages, wishes.topics)
     usual = [topic.slug for topic, _names in list_topics(session) if topic.is_default]
     defaults = Wishes(wishes.languages or (get_fallback(session),), wishes.topics or tuple(usual))
     return plan_import(session, people, defaults, make_address_key(parts.identity))

@@ -1,30 +1,34 @@
 """Commands for the operator: set up, migrate, run, look for what is wrong."""
 
+import json
 import secrets
+import tomllib
 from pathlib import Path
 
 import click
 
-from mailer.cli.common import as_json, get_parts, print_json
+from mailer.boot import Parts
+from mailer.cli.common import USUAL_CONFIG, as_json, get_parts, print_json
 from mailer.cli.serving import run_worker, serve_web
-from mailer.doctor import examine
+from mailer.config import Misconfigured, read
+from mailer.doctor import Finding, examine, mend
 from mailer.domain.association import Association
 from mailer.storage import migrate as migrations
 from mailer.storage.users import count_users
 from mailer.usecases.setup import set_up
-from mailer.usecases.users import ensure_roles, make_setup_code
+from mailer.usecases.users import ensure_roles, has_setup_code, make_setup_code
 
 NEW_CONFIG = """\
 # Made by `mailer init`. Every other key, with its default, is in config.example.toml.
 [site]
-base_url = "{base_url}"
-secret_keys = ["{key}"]
+base_url = {base_url}
+secret_keys = [{key}]
 
 [database]
-url = "sqlite:///{database}"
+url = {database}
 
 [mail]
-from_address = "{sender}"
+from_address = {sender}
 provider = "smtp"
 
 [smtp]
@@ -36,32 +40,82 @@ password = ""
 
 
 @click.command()
-@click.option("--base-url", default="http://localhost:8000", help="Where readers will find it.")
-@click.option("--from", "sender", default="news@example.org", help="Address that mail comes from.")
+@click.option(
+    "--base-url",
+    default="http://localhost:8000",
+    show_default=True,
+    help="Where readers will find the pages.",
+)
+@click.option(
+    "--from",
+    "sender",
+    default="news@example.org",
+    show_default=True,
+    help="The address that mail comes from.",
+)
 @click.option("--name", default="", help="The association's name.")
-@click.option("--file", "path", type=click.Path(path_type=Path), default=Path("config.toml"))
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The configuration file to make, instead of the one that every command reads.",
+)
 @click.pass_context
-def init(context: click.Context, base_url: str, sender: str, name: str, path: Path) -> None:
-    """Make a configuration file and a database; print the setup code. Safe to repeat."""
-    context.obj = context.obj or path
-    if not context.obj.exists():
-        text = NEW_CONFIG.format(
-            base_url=base_url,
-            key=secrets.token_urlsafe(48),
-            database=path.resolve().parent / "mailer.db",
-            sender=sender,
-        )
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8")
+def init(context: click.Context, base_url: str, sender: str, name: str, path: Path | None) -> None:
+    """Make a configuration file and a database; print the setup code.
+
+    Safe to repeat: what is there already stays as it is. While nobody can sign in, a repeat makes
+    a new code and the one before stops working.
+    """
+    usual = context.obj or USUAL_CONFIG
+    path = context.obj = path or usual
+    if path.exists():
+        click.echo(f"{path} is there already and stays as it is.")
+    else:
+        _write_config(path, base_url, sender)
         click.echo(f"Made {path}. Fill in its [smtp] section before you send.")
     parts = get_parts(context)
     migrations.upgrade(parts.database)
-    now = parts.clock()
+    code = _set_up(parts, name, renews_code=True)
+    click.echo("The database is ready.")
+    if path != usual:
+        click.echo(f"Name the file to every other command: mailer --config {path} ...")
+    _print_code(parts, code)
+
+
+def _write_config(path: Path, base_url: str, sender: str) -> None:
+    """Nothing is written that could not be read again."""
+    text = NEW_CONFIG.format(
+        base_url=_quote(base_url),
+        key=_quote(secrets.token_urlsafe(48)),
+        database=_quote(f"sqlite:///{path.resolve().parent / 'mailer.db'}"),
+        sender=_quote(sender),
+    )
+    read(tomllib.loads(text), {})
+    try:
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _quote(text: str) -> str:
+    """As TOML writes it: the quoting of JSON will do."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _set_up(parts: Parts, name: str = "", *, renews_code: bool) -> str:
+    """Add what is missing to a database. Returns the setup code, if one was made."""
     with parts.sessions() as session:
+        now = parts.clock()
         ensure_roles(session)
         set_up(session, Association(name) if name else None, now)
-        code = "" if count_users(session) else make_setup_code(session, now)
-    click.echo("The database is ready.")
+        if count_users(session) or (has_setup_code(session) and not renews_code):
+            return ""
+        return make_setup_code(session, now)
+
+
+def _print_code(parts: Parts, code: str) -> None:
     if code:
         click.echo(f"Sign in first at {parts.config.site.base_url}/desk/setup with the code {code}")
 
@@ -77,16 +131,19 @@ def migrate(context: click.Context) -> None:
 @click.command()
 @click.pass_context
 def run(context: click.Context) -> None:
-    """Serve pages and send mail, in one process."""
+    """Serve pages and send mail, in one process. Sets up an empty database first."""
     parts = get_parts(context)
     migrations.upgrade(parts.database)
+    _print_code(parts, _set_up(parts, renews_code=False))
+    # A connection that two processes share after the fork would mix up their answers.
+    parts.database.dispose()
     serve_web(parts, with_worker=True)
 
 
 @click.command()
 @click.pass_context
 def web(context: click.Context) -> None:
-    """Serve pages only; run `mailer worker` beside it."""
+    """Serve pages only; run `mailer worker` beside it, and `mailer init` before both."""
     serve_web(get_parts(context), with_worker=False)
 
 
@@ -102,7 +159,7 @@ def worker(context: click.Context) -> None:
 @click.pass_context
 def doctor(context: click.Context, is_json: bool) -> None:
     """Look for what is wrong and say what to do. Exit code 3 if anything is."""
-    findings = examine(get_parts(context))
+    findings = _examine(context)
     if is_json:
         print_json([{"ok": f.is_good, "what": f.what, "do": f.advice} for f in findings])
     else:
@@ -112,6 +169,14 @@ def doctor(context: click.Context, is_json: bool) -> None:
                 click.echo(f"      {finding.advice}")
     if not all(finding.is_good for finding in findings):
         context.exit(3)
+
+
+def _examine(context: click.Context) -> list[Finding]:
+    try:
+        return examine(get_parts(context))
+    except Misconfigured as misconfigured:
+        advice = "Correct it in the configuration file or in the environment."
+        return [mend(mistake, advice) for mistake in misconfigured.mistakes]
 
 
 COMMANDS = (init, migrate, run, web, worker, doctor)

@@ -33,6 +33,7 @@ def serve_web(parts: Parts, *, with_worker: bool) -> None:
     """Serve until told to stop. With the worker inside, this process is a sender too and holds
     the lock; raises Refused when somebody else does."""
     config = parts.config.web
+    parts.database.dispose()  # connections do not survive a fork
     options: dict[str, Any] = {
         "bind": f"{config.host}:{config.port}",
         # One process: limits and the worker live in it. Threads serve the pages.
@@ -53,6 +54,12 @@ def serve_web(parts: Parts, *, with_worker: bool) -> None:
         _Server(options, lambda: create_app(parts.web())).run()
 
 
+def _keep_to_one_worker(_server: Any) -> None:
+    """gunicorn would start a second worker beside the first for these: two senders."""
+    for number in (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _with_worker(parts: Parts, *, sole_sender: bool) -> dict[str, Any]:
     # Started in the forked process, never before: threads and connections do not survive a fork.
     services: list[Service] = []
@@ -66,7 +73,7 @@ def _with_worker(parts: Parts, *, sole_sender: bool) -> dict[str, Any]:
         for service in services:
             service.stop()
 
-    return {"post_worker_init": start, "worker_exit": stop}
+    return {"post_worker_init": start, "worker_exit": stop, "when_ready": _keep_to_one_worker}
 
 
 def run_worker(parts: Parts) -> None:

@@ -28,6 +28,8 @@ from mailer.domain.digest import (
 )
 from mailer.domain.texts import Chosen, Texts
 
+SITTINGS_SHOWN = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -66,7 +68,10 @@ def _without_outdated(texts: Texts) -> Texts:
 
 
 def event_card(desk: Desk, event: Event, sessions: Sequence[Session], role: Role) -> EventCard:
-    """The card of an event, with only the `sessions` that are to be shown."""
+    """The card of an event with the first few of `sessions`, which are those still to come.
+
+    A course may have fifty evenings; in the letter they would push everything else out.
+    """
     return EventCard(
         key=event.key,
         revision=event.revision,
@@ -74,7 +79,7 @@ def event_card(desk: Desk, event: Event, sessions: Sequence[Session], role: Role
         slug=event.slug,
         title=desk.pick(event.title),
         summary=desk.pick_note(event.summary, event.revision),
-        sittings=tuple(_sitting(desk, session) for session in sessions),
+        sittings=tuple(_sitting(desk, session) for session in sessions[:SITTINGS_SHOWN]),
         status=event.status,
         attendance=event.attendance,
         online_url=event.online_url,
@@ -83,6 +88,7 @@ def event_card(desk: Desk, event: Event, sessions: Sequence[Session], role: Role
         is_free=event.is_free,
         has_refreshments=event.has_refreshments,
         project=desk.name_project(*event.project_ids),
+        more_sittings=max(0, len(sessions) - SITTINGS_SHOWN),
     )
 
 

@@ -8,8 +8,10 @@ WORDING = "2026-11"
 in any language, since it is what the proof of consent points to."""
 
 CONFIRMATIONS_PER_ADDRESS = 3
+CONFIRMATIONS_WITHIN = timedelta(days=30)
 CONFIRMATION_INTERVAL = timedelta(hours=24)
 UNCONFIRMED_KEPT = timedelta(days=7)
+"""After the last mail that asked: as long as the link in it works."""
 
 
 class SubscriberState(StrEnum):
@@ -49,8 +51,9 @@ def decide_sign_up(
 
     `state` is that of the subscriber with this address (None: nobody yet), `is_suppressed` that
     the address must not be mailed even so (hard bounce or complaint), `mailed_at` when
-    confirmation mails went to it since it last was confirmed or left. Limits: one mail a day and
-    three in all until confirmed, whoever types the address (list bombing).
+    confirmation mails went to it in the last thirty days, or since it last was confirmed or left.
+    Limits: one mail a day and three in thirty days until confirmed, whoever types the address
+    (list bombing).
     """
     if is_suppressed or state in (SubscriberState.BOUNCED, SubscriberState.COMPLAINED):
         return SignUpStep.NOTHING

@@ -1,16 +1,24 @@
 """The life of one mail to one person: its states, what an outcome makes of it, when to try again.
 
-`storage/deliveries` writes what is decided here; `worker/engine` asks in the right order.
+`storage/ledger` writes what is decided here; `worker/engine` asks in the right order.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class DeliveryKind(StrEnum):
     NEWSLETTER = "newsletter"
     TRANSACTIONAL = "transactional"
+
+
+class Priority(IntEnum):
+    """Of transactional mail, which goes first. in_bulk: nobody sits and waits for it, so it takes
+    turns with newsletters."""
+
+    WAITED_FOR = 0
+    IN_BULK = 1
 
 
 class DeliveryState(StrEnum):

@@ -92,7 +92,10 @@ class Sitting:
 
 @dataclass(frozen=True, slots=True)
 class EventCard:
-    """`role` NEW is a full card, REMINDER one line, SAVE_THE_DATE an approximate date."""
+    """`role` NEW is a full card, REMINDER one line, SAVE_THE_DATE an approximate date.
+
+    `more_sittings` counts those that are left to the event's own page.
+    """
 
     key: ItemKey
     revision: int
@@ -109,6 +112,7 @@ class EventCard:
     is_free: bool
     has_refreshments: bool
     project: Chosen | None = None
+    more_sittings: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,11 @@ def is_news(update: Update, told: frozenset[Role], now: datetime, oldest: timede
 
 
 def finished_at(project: Project, now: datetime, oldest: timedelta) -> datetime | None:
-    """R9: when a project ended, if that is news: at most `oldest` ago and by a date to rely on."""
+    """R9: when a project ended, if that is news: at most `oldest` ago and by a date to rely on.
+
+    One that was called finished before its period ended has no such date, and is no news until
+    its period is corrected: told without a date, it would be news to every newcomer for months.
+    """
     if project.visibility is not Visibility.PUBLISHED or not is_printable(project.period):
         return None
     if project.status(now) is not ProjectStatus.FINISHED:

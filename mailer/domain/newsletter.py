@@ -8,6 +8,15 @@ from mailer.domain.errors import WrongState
 GRACE = timedelta(minutes=10)
 """Between "send" and the first mail, so that a mistake seen at once can be stopped."""
 
+LATE_LIMIT = timedelta(hours=72)
+"""How late one may still begin to leave by itself; a plan may have a limit of its own."""
+
+LONGEST_LIFE = timedelta(days=5)
+"""How long mails of it are tried when nothing ends it before."""
+
+SHORTEST_LIFE = timedelta(days=1)
+"""How long they are tried at least, however late it began."""
+
 
 class NewsletterKind(StrEnum):
     LETTER = "letter"
@@ -18,7 +27,8 @@ class NewsletterKind(StrEnum):
 
 class NewsletterState(StrEnum):
     """scheduled: approved, waits for its time (the grace is the last ten minutes of it).
-    preparing: the audience is being written down. missed: its time passed while nobody served."""
+    preparing: the audience is being written down. missed: its time passed while nobody served,
+    or while nobody approved it."""
 
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -33,7 +43,7 @@ class NewsletterState(StrEnum):
 
 _S = NewsletterState
 _MAY_BECOME: dict[NewsletterState, frozenset[NewsletterState]] = {
-    _S.DRAFT: frozenset({_S.SCHEDULED, _S.CANCELLED, _S.SKIPPED_EMPTY}),
+    _S.DRAFT: frozenset({_S.SCHEDULED, _S.CANCELLED, _S.SKIPPED_EMPTY, _S.MISSED}),
     _S.SCHEDULED: frozenset({_S.DRAFT, _S.PREPARING, _S.CANCELLED, _S.MISSED}),
     _S.PREPARING: frozenset({_S.SENDING, _S.PAUSED, _S.CANCELLED, _S.SKIPPED_EMPTY}),
     _S.SENDING: frozenset({_S.PAUSED, _S.SENT, _S.CANCELLED}),
@@ -60,3 +70,11 @@ def earliest_departure(
 ) -> datetime:
     """When the first mail may leave: at the time asked for, but never before the grace is over."""
     return max(asked_for or now, now + grace)
+
+
+def last_departure(planned: datetime | None, begins_at: datetime) -> datetime:
+    """When the last mail may leave: at the planned end, but a late beginning leaves time for all.
+
+    `planned` None: nothing ends it before its longest life is over.
+    """
+    return max(planned or begins_at + LONGEST_LIFE, begins_at + SHORTEST_LIFE)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from mailer.domain.consent import Cadence
 from mailer.domain.errors import Invalid
+from mailer.domain.newsletter import LATE_LIMIT
 from mailer.domain.walltime import is_zone, to_utc
 
 _WEEK = timedelta(days=7)
@@ -35,7 +36,7 @@ class Timetable:
     tz: str = "Europe/Prague"
     cadence: Cadence = Cadence.WEEKLY
     draft_lead: timedelta = timedelta(hours=17)
-    late_limit: timedelta = timedelta(days=3)
+    late_limit: timedelta = LATE_LIMIT
 
     def __post_init__(self) -> None:
         if self.weekday not in _WEEKDAYS:

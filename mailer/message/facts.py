@@ -129,6 +129,7 @@ def _event(card: EventCard, setting: Setting) -> Facts:
         "badge": _badge(card, setting.words),
         "url": setting.page(f"events/{card.slug}"),
         "rows": [_row(card, sitting, setting) for sitting in card.sittings or _undated(card)],
+        "more": _more(card, setting.words),
         "summary": said(card.summary, setting.lang, beside=card.title),
         "notes": [] if is_off else _notes(card, setting.words),
         "button": None if is_off else _button(card, setting.words),
@@ -143,6 +144,11 @@ def _is_off(card: EventCard) -> bool:
 def _badge(card: EventCard, words: Words) -> str:
     word = vocabulary.STATUSES.get(card.status) or vocabulary.ROLES.get(card.role)
     return words.say(word) if word else ""
+
+
+def _more(card: EventCard, words: Words) -> str:
+    number = card.more_sittings
+    return words.plural("and %(num)d more date", "and %(num)d more dates", number) if number else ""
 
 
 def _undated(card: EventCard) -> tuple[Sitting, ...]:

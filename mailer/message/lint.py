@@ -27,13 +27,14 @@ _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{%|lorem ipsum", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 
 
-def lint(rendered: Rendered, language: str, *, is_bulk: bool = False) -> list[Finding]:
-    """What is wrong with a letter in `language`, worst first; an empty list lets it go.
+def lint(rendered: Rendered, *, is_bulk: bool = False) -> list[Finding]:
+    """What is wrong with a letter, worst first; an empty list lets it go.
 
-    `is_bulk` asks for the footer that the law wants under newsletters.
+    `is_bulk` asks for the footer that the law wants under newsletters. Texts in other languages
+    than the letter's own may stand inside.
     """
     root = read_markup(rendered.html)
-    page = Page(root, rendered.html, rendered.subject, get_language(language))
+    page = Page(root, rendered.html, rendered.subject, get_language(rendered.lang))
     findings = [
         *_subject(rendered.subject),
         *_preheader(rendered),

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from mailer.domain.compose import propose_subject as choose_titles
 from mailer.domain.content import Status
 from mailer.domain.digest import Card, DeadlineCard, Digest, EventCard, Role, UpdateCard
+from mailer.domain.eligibility import closing_order
 from mailer.domain.texts import Chosen
 from mailer.i18n import Words
 from mailer.message.dates import deadline_words, in_words
-from mailer.message.vocabulary import ACT, list_words
+from mailer.message.vocabulary import ACT, N_, list_words
 
 SUBJECT_LENGTH = 50
 PREHEADER_LENGTHS = 40, 90
@@ -41,7 +42,7 @@ def propose_preheader(digest: Digest, lang: str, tz: str) -> str:
     date = _nearest(cards, lang, tz)
     line = f"{counts} {date}" if date and len(counts) + len(date) < longest else counts
     if len(line) < shortest:
-        line = f"{line} {words.say('You will find all times and places inside.')}"
+        line = f"{line} {words.say(_promise(cards))}"
     return shorten(line, longest)
 
 
@@ -106,6 +107,13 @@ def _counts(cards: Sequence[Card], words: Words) -> list[str]:
     return [part for part in said if part]
 
 
+def _promise(cards: Sequence[Card]) -> str:
+    """What there is to find inside: times and places only where something takes place."""
+    if any(isinstance(card, EventCard) for card in cards):
+        return N_("You will find all times and places inside.")
+    return N_("You will find all the details inside this letter.")
+
+
 def _nearest(cards: Sequence[Card], lang: str, tz: str) -> str:
     """The deadline that closes first, else the event that begins first, in words."""
     return _first_deadline(cards, lang) or _first_event(cards, lang, tz)
@@ -115,7 +123,7 @@ def _first_deadline(cards: Sequence[Card], lang: str) -> str:
     found = [card for card in cards if isinstance(card, DeadlineCard) and card.closes.is_exact]
     if not found:
         return ""
-    words, first = Words(lang), min(found, key=lambda card: card.closes.sort_key)
+    words, first = Words(lang), min(found, key=lambda card: closing_order(card.closes))
     date = deadline_words(first.closes, lang, with_zone=False)
     return words.say("%(action)s: %(date)s.", action=words.say(ACT[first.kind]), date=date)
 

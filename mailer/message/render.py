@@ -18,9 +18,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from mailer.domain.digest import Digest
-from mailer.i18n import Words, get_language, interface_for
+from mailer.domain.texts import Chosen
+from mailer.i18n import SOURCE, Words, get_language, interface_for
 from mailer.message.dates import moment_words
-from mailer.message.facts import Setting, digest_facts, language_links
+from mailer.message.facts import Setting, digest_facts, language_links, said
 from mailer.message.markdown import read_markdown
 from mailer.message.plain import lay_out
 from mailer.message.proposal import PREHEADER_LENGTHS, propose_preheader, propose_subject, shorten
@@ -34,6 +35,7 @@ TRANSACTIONAL = frozenset(
 )
 KINDS = TRANSACTIONAL | {"digest", "letter"}
 PARTS = ("subject.txt", "preheader.txt", "body.html", "body.txt")
+NO_NOTE = Chosen("", SOURCE)
 
 
 class Renderer:
@@ -62,21 +64,22 @@ class Renderer:
         *,
         subject: str = "",
         preheader: str = "",
-        note: str = "",
+        note: Chosen = NO_NOTE,
         tz: str,
         now: datetime | None = None,
     ) -> Rendered:
-        """A reader's digest, in the interface language nearest to theirs.
+        """A reader's digest, in the interface language nearest to the frame's.
 
         An empty subject or preheader is proposed from the content. `note` is Markdown and stands
-        on top. `now` is when the letter leaves: days that have begun then read "until …".
+        on top; a fallback is labelled with its language. `now` is when the letter leaves: days
+        that have begun then read "until …".
         """
-        lang = interface_for(digest.language)
+        lang = interface_for(frame.language)
         facts = digest_facts(digest, Setting(lang, frame.base_url, tz, now))
         values = facts | {
             "headline": subject or propose_subject(digest, lang, frame.association.name),
             "preview": preheader or propose_preheader(digest, lang, tz),
-            "note": _markdown(note),
+            "note": said(note, lang) | _markdown(note.text),
         }
         return self._render("digest", replace(frame, language=lang), values)
 
@@ -113,7 +116,9 @@ class Renderer:
         context |= {"subject": subject, "preheader": preheader}
         html = self._write(f"{kind}/body.html", context)
         text = self._write(f"{kind}/body.txt", context)
-        return Rendered(subject, preheader, self._inline(html, context), lay_out(text))
+        return Rendered(
+            subject, preheader, self._inline(html, context), lay_out(text), context["lang"]
+        )
 
     def _write(self, name: str, context: Mapping[str, Any]) -> str:
         return self._templates.get_template(name).render(context)
@@ -133,7 +138,8 @@ class Renderer:
 
 def _surroundings(frame: Frame) -> dict[str, Any]:
     """What stands around every letter, as plain values."""
-    language, chrome = get_language(frame.language), get_language(interface_for(frame.language))
+    language = get_language(frame.language)
+    chrome = get_language(interface_for(frame.chrome or frame.language))
     sender = asdict(frame.association) | {"signature": frame.association.signature()}
     website = frame.association.website
     return {

@@ -8,19 +8,24 @@ from mailer.domain.association import Association
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A letter in words: what the reader sees. Personal links are still slots (see `slots`)."""
+    """A letter in words: what the reader sees. Personal links are still slots (see `slots`).
+
+    `lang` is the language it is written in, which need not be the first of its reader.
+    """
 
     subject: str
     preheader: str
     html: str
     text: str
+    lang: str
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What stands around every letter: who sends it, in which language, and its public places.
 
-    `view_url` is the web copy; `versions` maps each other language of the letter to its web copy.
+    `chrome` is the language of the service's own words around a letter in a language that the
+    service does not speak. `view_url` is the web copy; `versions` maps each other language of the letter to its web copy.
     `is_test` marks a test send: personal links are inert. `is_public` marks the web copy: there
     is nobody to unsubscribe, so the footer offers the sign-up instead.
     """
@@ -32,6 +37,7 @@ class Frame:
     versions: Mapping[str, str] = field(default_factory=dict)
     is_test: bool = False
     is_public: bool = False
+    chrome: str = ""
 
 
 @dataclass(frozen=True, slots=True)

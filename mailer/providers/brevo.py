@@ -61,7 +61,9 @@ class _Answer:
 
     def message_ids(self, count: int) -> list[str]:
         """One id per mail, in their order; empty if the answer does not say."""
-        several = self.fields.get("messageIds", [self.fields.get("messageId")])
+        several = self.fields.get("messageIds") or [self.fields.get("messageId")]
+        if not isinstance(several, list):
+            return []
         named = [each for each in several if isinstance(each, str)]
         return named if len(several) == len(named) == count else []
 

@@ -40,6 +40,7 @@ class SmtpSender:
         self._config = config
         self._dot_seconds = max(dot_seconds, config.reply_seconds)
         self._session: Session | None = None
+        self._stumbled_at: int | None = None
 
     def send(self, batch: Sequence[Mail], gate: Gate) -> Iterator[Outcome]:
         """See Sender. The gate is asked for one key at a time, when all but the dot is sent.
@@ -67,7 +68,16 @@ class SmtpSender:
         try:
             return self._attempt(mail, gate)
         except LineLostError as lost:
-            raise ProviderDown(f"The mail server fails at every mail: {lost}.") from lost
+            return self._stumble(mail, f"The mail server hangs up: {lost}.", 0)
+
+    def _stumble(self, mail: Mail, text: str, code: int) -> Outcome:
+        """A server that lets us in and then breaks off. The first time it counts as its fault. If
+        it does so again at the very same mail, that mail steps aside and the others get their
+        turn: one poisoned address must not hold up everybody."""
+        if self._stumbled_at == mail.key:
+            return Outcome(mail.key, Fate.RETRY, "envelope", code, text)
+        self._stumbled_at = mail.key
+        raise ProviderDown(text, code)
 
     def _attempt(self, mail: Mail, gate: Gate) -> Outcome:
         session = self._ready_session()
@@ -78,7 +88,7 @@ class SmtpSender:
             if was_used:
                 # "Enough mails on this connection" comes as 421, too; a new one may be welcome.
                 raise LineLostError(str(away)) from away
-            raise ProviderDown(f"The mail server answered {away}", away.reply.code) from away
+            return self._stumble(mail, f"The mail server answered {away}", away.reply.code)
 
     def _ready_session(self) -> Session:
         session = self._session

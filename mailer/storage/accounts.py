@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.delivery import OPEN_STATES, Account, DeliveryState
 from mailer.domain.newsletter import NewsletterState
 from mailer.storage.deliveries import Attempt, Delivery
-from mailer.storage.newsletters import Newsletter
+from mailer.storage.newsletters import Cohort, Newsletter
 from mailer.storage.subscribers import Subscriber
 
 _S = DeliveryState
@@ -75,6 +75,17 @@ def list_accounts_by_language(session: Session, newsletter_id: int) -> dict[str,
         language: Account(sum(by_state.values()), by_state) for language, by_state in states.items()
     }
     return dict(sorted(found.items(), key=lambda item: (-item[1].audience, item[0])))
+
+
+def find_cohort_of(session: Session, newsletter_id: int, lang: str) -> Cohort | None:
+    """The first cohort whose readers read that language first and got a letter."""
+    return session.scalar(
+        select(Cohort)
+        .join(Delivery, Delivery.cohort_id == Cohort.id)
+        .where(Delivery.newsletter_id == newsletter_id, Delivery.language == lang, ~Cohort.is_empty)
+        .order_by(Cohort.id)
+        .limit(1)
+    )
 
 
 def count_settled(session: Session, newsletter_id: int, since: datetime) -> int:

@@ -9,10 +9,13 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.storage.db import Base, BigId, Identified, Moment
 
+CLOCK = "clock"
+"""Who acts when nobody asked."""
+
 
 class AuditEntry(Identified, Base):
     """`who` is a name kept as text, so that the entry outlives the account; "command line" and
-    "clock" act too."""
+    the clock act too."""
 
     __tablename__ = "audit_entry"
 

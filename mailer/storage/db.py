@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
+from mailer.domain.errors import Refused
 from mailer.domain.when import Confidence, Precision
 
 Sessions = Callable[[], AbstractContextManager[Session]]
@@ -115,8 +117,10 @@ class Identified:
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, pool_size: int = 5) -> Engine:
     """An engine for `url`; SQLite is set up to lose nothing that was acknowledged.
+
+    `pool_size` is how many connections are kept open for the threads that will come for one.
 
     WAL lets pages read while the worker writes; `synchronous=FULL` because NORMAL may forget a
     commit at a power cut, and a forgotten commit is a mail sent twice; BEGIN IMMEDIATE (see
@@ -124,11 +128,25 @@ def open_engine(url: str) -> Engine:
     """
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    try:
+        engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), pool_size=pool_size)
+    except ModuleNotFoundError as missing:
+        raise Refused(
+            "PostgreSQL needs one more package: run `pip install 'mailer[postgres]'`."
+        ) from missing
     if engine.dialect.name == "sqlite":
+        event.listen(engine, "do_connect", _keep_private)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_immediately)
     return engine
+
+
+def _keep_private(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
+    # SQLite would make a new file that everybody on the machine may read. Its WAL takes over
+    # the rights of the file.
+    path = Path(arguments[0])
+    if path.parent.is_dir() and not path.exists() and not arguments[0].startswith((":", "file:")):
+        path.touch(mode=0o600)
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

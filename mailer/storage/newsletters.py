@@ -73,6 +73,7 @@ class Variant(Identified, Base):
 class Cohort(Identified, Base):
     """Readers whose wishes and history are equal, and the one letter they all get.
 
+    `language` is the one the letter is written in, not always the first of its readers.
     `key` hashes what decides the letter. `is_empty`: nothing for them this time (rule R13).
     """
 
@@ -147,8 +148,18 @@ def list_due(session: Session, now: datetime) -> Sequence[Newsletter]:
     ).all()
 
 
+def list_drafts(session: Session) -> Sequence[Newsletter]:
+    """Issues of plans that nobody has approved, the oldest first."""
+    return session.scalars(
+        select(Newsletter)
+        .where(Newsletter.state == NewsletterState.DRAFT, Newsletter.plan_id.is_not(None))
+        .order_by(Newsletter.period_key, Newsletter.id)
+    ).all()
+
+
 def list_archive(session: Session, lang: str, *, limit: int = 50) -> Sequence[Variant]:
-    """Public copies in a language, newest first."""
+    """Public copies in a language, newest first. What was paused or cancelled is not offered;
+    its page stays, since the mails that left link to it."""
     return session.scalars(
         select(Variant)
         .join(Variant.newsletter)
@@ -169,16 +180,6 @@ def find_variant(newsletter: Newsletter, lang: str) -> Variant | None:
 def find_cohort(session: Session, newsletter_id: int, key: str) -> Cohort | None:
     return session.scalar(
         select(Cohort).where(Cohort.newsletter_id == newsletter_id, Cohort.key == key)
-    )
-
-
-def find_cohort_in(session: Session, newsletter_id: int, lang: str) -> Cohort | None:
-    """The first cohort that got a letter in that language: what its readers read."""
-    return session.scalar(
-        select(Cohort)
-        .where(Cohort.newsletter_id == newsletter_id, Cohort.language == lang, ~Cohort.is_empty)
-        .order_by(Cohort.id)
-        .limit(1)
     )
 
 

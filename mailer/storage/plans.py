@@ -1,19 +1,20 @@
 """Plans: digests that come round by themselves."""
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.domain.consent import Cadence
 from mailer.domain.errors import NotFound
+from mailer.domain.newsletter import LATE_LIMIT
 from mailer.storage.db import Base, Identified, Moment, enum_type
 
 
 class Plan(Identified, Base):
     """`at` is local time in `tz`; `weekday` 0 is Monday. A draft is made `draft_lead_hours`
     before, and sent without approval only when `is_automatic`. `last_period` is the key of the
-    newest issue, so that no occurrence gives two."""
+    newest issue that the clock has dealt with; one made ahead of its time does not move it."""
 
     __tablename__ = "plan"
 
@@ -24,7 +25,7 @@ class Plan(Identified, Base):
     at: Mapped[time] = mapped_column(default=time(9, 0))
     tz: Mapped[str] = mapped_column(String(64), default="Europe/Prague")
     draft_lead_hours: Mapped[int] = mapped_column(default=17)
-    late_limit_hours: Mapped[int] = mapped_column(default=72)
+    late_limit_hours: Mapped[int] = mapped_column(default=LATE_LIMIT // timedelta(hours=1))
     is_automatic: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
     last_period: Mapped[str] = mapped_column(String(16), default="")
@@ -40,6 +41,13 @@ def get_plan(session: Session, slug: str) -> Plan:
 
 def list_active_plans(session: Session) -> list[Plan]:
     return list(session.scalars(select(Plan).where(Plan.is_active).order_by(Plan.id)))
+
+
+def hold_active_plans(session: Session) -> list[Plan]:
+    """The plans as they are now, held until the transaction ends: two processes that look for
+    issues at once must not both find the same ones."""
+    query = select(Plan).where(Plan.is_active).order_by(Plan.id).with_for_update()
+    return list(session.scalars(query.execution_options(populate_existing=True)))
 
 
 def list_plans(session: Session) -> list[Plan]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, String, func, or_, select
+from sqlalchemy import ColumnElement, String, exists, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.domain.consent import Cadence, SubscriberState
 from mailer.domain.errors import NotFound
 from mailer.storage.db import Base, Codes, Identified, Moment, enum_type
+from mailer.storage.deliveries import Delivery
 
 
 class Subscriber(Identified, Base):
@@ -89,11 +90,6 @@ def count_subscribers(session: Session, wanted: Filter = Filter()) -> int:
     return session.scalar(query) or 0
 
 
-def count_by_state(session: Session) -> dict[SubscriberState, int]:
-    rows = session.execute(select(Subscriber.state, func.count()).group_by(Subscriber.state))
-    return dict(rows.all())
-
-
 def is_mailable(now: datetime) -> ColumnElement[bool]:
     """SQL for `consent.may_be_mailed`; a test holds the two equal."""
     return (Subscriber.state == SubscriberState.CONFIRMED) & or_(
@@ -102,9 +98,17 @@ def is_mailable(now: datetime) -> ColumnElement[bool]:
 
 
 def list_unconfirmed_since(session: Session, before: datetime) -> Sequence[Subscriber]:
-    """Pending rows asked for before that moment: they are erased, nobody proved they are theirs."""
+    """Pending rows that nobody was asked about after that moment: they are erased, nobody proved
+    they are theirs. A mail that asks counts from when it left."""
+    asked_later = exists().where(
+        Delivery.subscriber_id == Subscriber.id,
+        Delivery.template == "confirm",
+        Delivery.changed_at >= before,
+    )
     return session.scalars(
         select(Subscriber).where(
-            Subscriber.state == SubscriberState.PENDING, Subscriber.created_at < before
+            Subscriber.state == SubscriberState.PENDING,
+            Subscriber.created_at < before,
+            ~asked_later,
         )
     ).all()

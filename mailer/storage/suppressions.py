@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import String, select
+from sqlalchemy import String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.storage.db import Base, Moment, enum_type
@@ -42,9 +42,3 @@ def lift(session: Session, address_key: str, scope: Scope) -> None:
     if row:
         session.delete(row)
         session.flush()
-
-
-def list_suppressed(session: Session, keys: list[str]) -> set[str]:
-    """Which of these addresses are suppressed in any scope."""
-    query = select(Suppression.address_key).where(Suppression.address_key.in_(keys))
-    return set(session.scalars(query))

@@ -103,11 +103,3 @@ def _source_revision(session: Session, entity: str, thing: int, field: str) -> i
         Translation.state == TextState.SOURCE,
     )
     return session.scalar(query) or 1
-
-
-def drop_texts(session: Session, entity: str, thing: int) -> None:
-    """Remove every text of a thing that is being deleted."""
-    for row in session.scalars(
-        select(Translation).where(Translation.entity == entity, Translation.entity_id == thing)
-    ):
-        session.delete(row)

@@ -42,8 +42,9 @@ def ask(
     """Ask the new mailbox whether mail may come there; nothing changes yet.
 
     The page must say the same whatever happens. If the new address belongs to a subscriber, its
-    owner is told so by mail; if it must not be mailed, nothing leaves. Raises TooMany after three
-    tries a day: the form must not become a way to write to strangers.
+    owner is told so by mail; if it must not be mailed, nothing leaves. The form must not become a
+    way to write to strangers: the limits of `decide_sign_up` hold for the new address, whoever
+    types it, and TooMany is raised after three tries a day.
     """
     if subscriber.state is not SubscriberState.CONFIRMED or key == subscriber.address_key:
         return
@@ -51,22 +52,16 @@ def ask(
     if letters.count_queued(session, subscriber.id, "address_change", day) >= MAILS_PER_DAY:
         raise TooMany(_ENOUGH)
     holder = find_by_key(session, key)
-    if holder and holder.state in _SETTLED:
-        _tell_holder(session, holder, trace.language, now)
-        return
-    if is_suppressed(session, key, Scope.EVERYTHING):
-        return
-    letters.queue(
-        session,
-        "address_change",
-        subscriber=subscriber,
-        address=address.mailbox,
-        address_key=key,
-        language=trace.language,
-        context={"jti": letters.make_jti(), "to": address.mailbox},
-        now=now,
-        lives=A_DAY,
+    step = decide_sign_up(
+        holder.state if holder else None,
+        letters.list_asked_for(session, key, holder, now),
+        now,
+        is_suppressed=is_suppressed(session, key, Scope.EVERYTHING),
     )
+    if holder and step is SignUpStep.ALREADY:
+        _tell_holder(session, holder, trace.language, now)
+    elif step is SignUpStep.CONFIRM:
+        _ask_mailbox(session, subscriber, address, key, trace.language, now)
 
 
 def find_moving(session: Session, link: TimedLink) -> Subscriber:
@@ -99,15 +94,28 @@ def confirm(
     return subscriber
 
 
-def _tell_holder(session: Session, holder: Subscriber, language: str, now: datetime) -> None:
-    step = decide_sign_up(
-        holder.state,
-        letters.list_asked_for(session, holder),
-        now,
-        is_suppressed=is_suppressed(session, holder.address_key, Scope.EVERYTHING),
+def _ask_mailbox(
+    session: Session,
+    subscriber: Subscriber,
+    address: Address,
+    key: str,
+    language: str,
+    now: datetime,
+) -> None:
+    letters.queue(
+        session,
+        "address_change",
+        subscriber=subscriber,
+        address=address.mailbox,
+        address_key=key,
+        language=language,
+        context={"jti": letters.make_jti(), "to": address.mailbox},
+        now=now,
+        lives=A_DAY,
     )
-    if step is not SignUpStep.ALREADY:
-        return
+
+
+def _tell_holder(session: Session, holder: Subscriber, language: str, now: datetime) -> None:
     letters.queue(
         session,
         "already",

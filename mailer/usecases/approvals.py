@@ -14,24 +14,21 @@ from mailer.message.render import Renderer
 from mailer.message.vocabulary import N_
 from mailer.storage.newsletters import Newsletter
 from mailer.usecases import newsletters
-from mailer.usecases.checks import check_newsletter, require_ready
+from mailer.usecases.checks import Check, check_newsletter, require_ready
 
 WRONG_NUMBER = N_("Type the number of people it goes to, as it stands in the sentence above.")
-CHANGED_SINCE = N_(
-    "Something in this newsletter was changed after you opened this page. Look at it once more."
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a person asks for on the check page. `send_at` None: as soon as the grace is over.
+    """What is asked for. `send_at` None: as soon as the grace is over.
 
-    `seen` is `Check.seen` of what they looked at, `number` what they typed to confirm an unusual
-    audience.
+    `seen` is `Check.seen` of what a person looked at, `number` what they typed to confirm an
+    unusual audience. The clock and the command line look at no page: their `seen` is None.
     """
 
     send_at: datetime | None
-    seen: str
+    seen: str | None = None
     number: int | None = None
 
 
@@ -45,16 +42,26 @@ def approve(
     who: str,
     now: datetime,
     grace: timedelta = GRACE,
-) -> None:
-    """Check once more, then approve: what the button of the check page does.
+) -> Check:
+    """Check once more, then approve: what the button of the check page does. Returns the check.
+
+    What was checked is what is frozen: nobody can save between the two.
 
     Raises NotReadyToSend, Refused when it is no longer what the person looked at, and Invalid
     for `number` when an unusual audience was not confirmed.
     """
+    newsletters.lock(session, newsletter)
     check = check_newsletter(session, newsletter, renderer, base_url, now)
     require_ready(check)
+    if order.seen is not None:
+        _require_same(order, check)
+    newsletters.approve(session, newsletter, order.send_at, who, now, grace=grace, seen=check.seen)
+    return check
+
+
+def _require_same(order: Order, check: Check) -> None:
+    """What the person looked at is what is there, and its audience no surprise to them."""
     if order.seen != check.seen:
-        raise Refused(CHANGED_SINCE)
+        raise Refused(newsletters.CHANGED_SINCE)
     if check.needs_number and order.number != check.audience:
         raise Invalid("number", WRONG_NUMBER)
-    newsletters.approve(session, newsletter, order.send_at, who, now, grace=grace)

@@ -28,6 +28,7 @@ from mailer.storage.newsletters import Newsletter, list_newsletters
 from mailer.usecases.editions import (
     Edition,
     Letter,
+    list_written,
     open_edition,
     typical_reader,
     write_letter,
@@ -131,7 +132,8 @@ def check_newsletter(
     rows = [
         *_check_readers(newsletter, readers, letters),
         *_check_sender(edition.association),
-        *_check_letters(letters),
+        *_check_letters(_list_versions(edition, letters)),
+        *_check_words(edition, readers),
         *_check_languages(fallbacks, readers),
         *_check_moment(session, newsletter, readers, edition, now),
         *_check_test(newsletter, seen),
@@ -201,19 +203,42 @@ def _check_letter_language(letter: Letter, lang: str, number: int) -> list[Row]:
     return [Row(Verdict.WARNS, message, lang, {"number": number}, mend=Mend.TEXT)]
 
 
+def _list_versions(edition: Edition, letters: Mapping[str, Letter]) -> Mapping[str, Letter]:
+    """Every letter to look at. A plain one is looked at in each language it is written in: who
+    reads none of the typical ones may still get it."""
+    if edition.kind != NewsletterKind.LETTER:
+        return letters
+    written = [lang for lang in edition.variants if lang in list_written(edition)]
+    found = ((lang, write_letter(edition, typical_reader(edition, lang))) for lang in written)
+    return {lang: letter for lang, letter in found if letter}
+
+
 def _check_letters(letters: Mapping[str, Letter]) -> list[Row]:
     rows = []
     for lang, letter in letters.items():
-        if letter.language != lang and letter.language in letters:
-            continue  # the same letter, looked at under its own language
         found = [
             Row(_VERDICTS[finding.level], finding.message, lang, {}, finding.detail, Mend.TEXT)
-            for finding in lint(letter.rendered, letter.language, is_bulk=True)
+            for finding in lint(letter.rendered, is_bulk=True)
         ]
         size = {"size": len(letter.rendered.html.encode()) // 1024 + 1}
         good = Row(Verdict.GOOD, N_("Markup, links and size (%(size)d KB) are good."), lang, size)
         rows.extend(found or [good])
     return rows
+
+
+def _check_words(edition: Edition, readers: Mapping[str, int]) -> list[Row]:
+    """What a coordinator wrote around a digest, but not for everybody."""
+    if edition.kind == NewsletterKind.LETTER:
+        return []
+    titled = {lang for lang, variant in edition.variants.items() if variant.subject.strip()}
+    note = N_("The note is not in this language: %(number)d readers get it in another one.")
+    subject = N_("There is no subject in this language: %(number)d readers get a proposed one.")
+    return [
+        Row(Verdict.WARNS, message, lang, {"number": number}, mend=Mend.TEXT)
+        for message, written in ((note, list_written(edition)), (subject, titled))
+        for lang, number in readers.items()
+        if written and lang not in written
+    ]
 
 
 def _check_languages(fallbacks: Mapping[str, int], readers: Mapping[str, int]) -> list[Row]:

@@ -21,7 +21,7 @@ from mailer.domain.texts import Chosen
 from mailer.i18n import interface_for
 from mailer.message.proposal import propose_preheader, propose_subject
 from mailer.storage import audiences
-from mailer.storage.newsletters import Newsletter, list_newsletters
+from mailer.storage.newsletters import Newsletter, find_issue, list_newsletters
 from mailer.storage.plans import Plan
 from mailer.usecases.editions import Edition, count_cards, typical_reader
 from mailer.usecases.plans import get_timetable
@@ -117,9 +117,13 @@ def find_coming(session: Session, plan: Plan, now: datetime) -> Coming:
         issue = under_way[0]
         return Coming(plan, issue, issue.send_at or now, issue.created_at)
     send_at = schedule.next_occurrence(timetable, now)
-    while schedule.period_key(timetable, send_at) <= plan.last_period:
+    while _is_dealt_with(session, plan, schedule.period_key(timetable, send_at)):
         send_at = schedule.next_occurrence(timetable, send_at)
     return Coming(plan, None, send_at, schedule.draft_due(timetable, send_at))
+
+
+def _is_dealt_with(session: Session, plan: Plan, period_key: str) -> bool:
+    return period_key <= plan.last_period or find_issue(session, plan.id, period_key) is not None
 
 
 def list_told(session: Session, now: datetime) -> Told:

@@ -5,7 +5,7 @@ itself, so what was looked at is what goes out.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -26,7 +26,10 @@ from mailer.domain.digest import (
 )
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.domain.recheck import recheck
-from mailer.message.render import Renderer
+from mailer.domain.texts import Chosen
+from mailer.i18n import INTERFACE, SOURCE
+from mailer.message.lint import SIZE_BLOCK, wire_size
+from mailer.message.render import NO_NOTE, Renderer
 from mailer.message.values import Frame, Rendered
 from mailer.storage import snapshots
 from mailer.storage.languages import get_fallback, list_interface_languages
@@ -65,7 +68,11 @@ class Edition:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What one cohort gets. `digest` is None for a plain letter."""
+    """What one cohort gets. `digest` is None for a plain letter.
+
+    `language` is the one whose readers it is for: of a digest their first, of a plain letter the
+    one it is written in. In which language a digest's own words are, `rendered` says.
+    """
 
     language: str
     rendered: Rendered
@@ -112,31 +119,68 @@ def write_letter(edition: Edition, reader: Reader, copy: Copy = Copy.PERSONAL) -
     """The letter for readers like `reader`; None when it would be empty (rule R13)."""
     if edition.kind == NewsletterKind.LETTER:
         return _write_plain(edition, reader, copy)
+    return _write_digest(edition, reader, copy)
+
+
+def _write_digest(edition: Edition, reader: Reader, copy: Copy) -> Letter | None:
+    """The digest with as many event cards as fit: Gmail cuts off what is longer, the link to
+    unsubscribe first. What is left out was not told and rolls over (rule R12)."""
+    letter = _write_issue(edition, reader, copy)
+    limit = edition.run.event_limit
+    while letter and limit > 1 and wire_size(letter.rendered.html) > SIZE_BLOCK:
+        limit = limit * 3 // 4  # a letter takes a while to write: not one card at a time
+        shorter = replace(edition, run=replace(edition.run, event_limit=limit))
+        letter = _write_issue(shorter, reader, copy)
+    return letter
+
+
+def _write_issue(edition: Edition, reader: Reader, copy: Copy) -> Letter | None:
     digest = compose(reader, edition.run, edition.snapshot)
     if digest is None:
         return None
     variant = edition.variants.get(reader.language, NO_VARIANT)
     rendered = edition.renderer.digest(
         digest,
-        _frame(edition, reader.language, copy),
+        _frame(edition, choose_words(reader, edition.run.fallback), copy),
         subject=variant.subject,
         preheader=variant.preheader,
-        note=variant.body,
+        note=_pick_note(edition, reader),
         tz=edition.run.tz,
         now=edition.run.send_at,
     )
     return Letter(reader.language, rendered, digest)
 
 
+def _pick_note(edition: Edition, reader: Reader) -> Chosen:
+    """The note on top in the best of the reader's languages that it exists in (as R10)."""
+    lang = choose_language(list_written(edition), reader.content_languages, edition.run.fallback)
+    if lang is None:
+        return NO_NOTE
+    return Chosen(edition.variants[lang].body, lang, lang not in reader.content_languages)
+
+
 def _write_plain(edition: Edition, reader: Reader, copy: Copy) -> Letter | None:
-    written = {lang for lang, variant in edition.variants.items() if variant.body.strip()}
-    lang = choose_language(written, reader.content_languages, edition.run.fallback)
+    lang = choose_language(list_written(edition), reader.content_languages, edition.run.fallback)
     if lang is None:
         return None
     variant = edition.variants[lang]
-    frame = _frame(edition, lang, copy)
+    chrome = choose_words(reader, edition.run.fallback)
+    frame = replace(_frame(edition, lang, copy), chrome=lang if lang in INTERFACE else chrome)
     rendered = edition.renderer.letter(variant.body, variant.subject, variant.preheader, frame)
     return Letter(lang, rendered)
+
+
+def list_written(edition: Edition) -> set[str]:
+    """The languages in which a coordinator wrote something: the letter, or a digest's note."""
+    return {lang for lang, variant in edition.variants.items() if variant.body.strip()}
+
+
+def choose_words(reader: Reader, fallback: str) -> str:
+    """The language of the service's own words for a reader: the first of theirs that it speaks,
+    else the fallback if it speaks that."""
+    wanted = (reader.language, *reader.content_languages, fallback)
+    spoken = (code.partition("-")[0] for code in wanted)
+    return next((code for code in spoken if code in INTERFACE), SOURCE)
 
 
 def choose_language(written: set[str], wanted: Sequence[str], fallback: str) -> str | None:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.consent import SubscriberState
 from mailer.domain.feedback import is_dead_address
 from mailer.storage.deliveries import Claim
-from mailer.storage.subscribers import Subscriber
+from mailer.storage.subscribers import find_by_key
 from mailer.storage.suppressions import Scope, suppress
 
 
@@ -16,13 +16,14 @@ def note_refusal(
 ) -> bool:
     """An address that the provider says does not exist is never mailed again. True if so.
 
+    It is the address the mail went to. That need not be the subscriber's: they may have moved
+    since, or the mail asks whether they may move there; then their subscription stays as it is.
     Other refusals (content, policy, size) are the mail's fault and change nothing here.
     """
-    if not is_dead_address(phase, code, text):
+    if not claim.address_key or not is_dead_address(phase, code, text):
         return False
-    subscriber = session.get(Subscriber, claim.subscriber_id) if claim.subscriber_id else None
-    if subscriber is None:
-        return False
-    subscriber.state = SubscriberState.BOUNCED
-    suppress(session, subscriber.address_key, Scope.EVERYTHING, f"bounced {code}", now)
+    suppress(session, claim.address_key, Scope.EVERYTHING, f"bounced {code}", now)
+    holder = find_by_key(session, claim.address_key)
+    if holder:
+        holder.state = SubscriberState.BOUNCED
     return True

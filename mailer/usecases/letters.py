@@ -2,15 +2,20 @@
 right before it leaves; nothing is sent from here and no finished link is stored."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from secrets import token_urlsafe
 
-from sqlalchemy import Update, func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mailer.domain.delivery import OPEN_STATES, DeliveryKind, DeliveryState
-from mailer.storage.deliveries import Attempt, Delivery, list_confirmation_moments
+from mailer.domain.consent import CONFIRMATIONS_WITHIN, SubscriberState
+from mailer.domain.delivery import DeliveryKind, DeliveryState
+from mailer.storage.deliveries import Delivery, list_moments
 from mailer.storage.subscribers import Subscriber
+
+TO_STRANGERS = ("confirm", "address_change")
+"""Mails to a mailbox whose owner has not answered yet."""
+TO_READERS = ("confirm", "already", "preferences")
 
 
 def make_jti() -> str:
@@ -56,19 +61,22 @@ def queue(
     return delivery
 
 
-def list_asked_for(session: Session, subscriber: Subscriber | None) -> list[datetime]:
-    """When mails that a stranger can set off went to this person, for the caps.
+def list_asked_for(
+    session: Session, key: str, holder: Subscriber | None, now: datetime
+) -> list[datetime]:
+    """When mails that a stranger can set off went to the address with this key, for the caps.
 
-    Counted since they signed up, or last confirmed or left. Nobody has none, at the same cost.
+    `holder` is who has the address. Counted since they last confirmed or left, and by the address,
+    so that erasing a row does not begin a new count. Nobody has none, at the same cost.
     """
-    if subscriber is None:
-        return list_confirmation_moments(session, 0, datetime.max.replace(tzinfo=UTC))
-    since = max(
-        subscriber.created_at,
-        subscriber.confirmed_at or subscriber.created_at,
-        subscriber.left_at or subscriber.created_at,
-    )
-    return list_confirmation_moments(session, subscriber.id, since)
+    since = now - CONFIRMATIONS_WITHIN
+    if holder is None:
+        return list_moments(session, key, {*TO_STRANGERS, *TO_READERS}, since)
+    since = max(since, holder.confirmed_at or since, holder.left_at or since)
+    # Who moved here proved by that very mail that the mailbox is theirs.
+    is_proved = holder.state is SubscriberState.CONFIRMED
+    templates = TO_READERS if is_proved else {*TO_STRANGERS, *TO_READERS}
+    return list_moments(session, key, templates, since)
 
 
 def count_queued(session: Session, subscriber_id: int, template: str, since: datetime) -> int:
@@ -79,32 +87,3 @@ def count_queued(session: Session, subscriber_id: int, template: str, since: dat
         Delivery.created_at >= since,
     )
     return session.scalar(query) or 0
-
-
-def forget(session: Session, subscriber_id: int, now: datetime) -> None:
-    """Take a person out of the ledger: the rows stay for its sums, what names them goes.
-
-    What has not begun to leave is cancelled.
-    """
-    theirs = Delivery.subscriber_id == subscriber_id
-    waiting = OPEN_STATES - {DeliveryState.HANDING_OFF}
-    their_ids = select(Delivery.id).where(theirs)
-    statements: tuple[Update, ...] = (
-        # Providers like to repeat the address in what they say.
-        update(Attempt).where(Attempt.delivery_id.in_(their_ids)).values(text=""),
-        update(Delivery)
-        .where(theirs, Delivery.state.in_(waiting))
-        .values(state=DeliveryState.CANCELLED, reason="erased", changed_at=now),
-        update(Delivery)
-        .where(theirs)
-        .values(
-            address="",
-            address_key="",
-            reader_id=None,
-            context=None,
-            last_text="",
-            subscriber_id=None,
-        ),
-    )
-    for statement in statements:
-        session.execute(statement.execution_options(synchronize_session=False))

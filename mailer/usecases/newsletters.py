@@ -10,14 +10,18 @@ from hashlib import sha256
 
 from sqlalchemy.orm import Session
 
+from mailer.domain.content import Snapshot
 from mailer.domain.delivery import DeliveryState
-from mailer.domain.errors import Invalid, Refused, WrongState
+from mailer.domain.errors import Invalid, NotFound, Refused, WrongState
 from mailer.domain.newsletter import (
     GRACE,
+    LATE_LIMIT,
+    LONGEST_LIFE,
     NewsletterKind,
     NewsletterState,
     check_move,
     earliest_departure,
+    last_departure,
     may_edit,
 )
 from mailer.domain.walltime import to_utc
@@ -25,8 +29,8 @@ from mailer.message.vocabulary import N_
 from mailer.storage import audit, snapshots
 from mailer.storage.accounts import has_open
 from mailer.storage.audiences import count_written
-from mailer.storage.deliveries import cancel_open, leave_unknown, requeue
 from mailer.storage.languages import list_content_languages
+from mailer.storage.ledger import cancel_open, leave_unknown, requeue
 from mailer.storage.newsletters import (
     Newsletter,
     Variant,
@@ -36,21 +40,24 @@ from mailer.storage.newsletters import (
 )
 from mailer.storage.users import find_user
 from mailer.usecases import letters
+from mailer.usecases.editing import TOO_LONG
 
-LATE_LIMIT = timedelta(hours=72)
-LONGEST_LIFE = timedelta(days=5)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TEST_LIVES = timedelta(hours=24)
+LONGEST_LINE = 200
 NO_COORDINATOR = N_("Test mail goes to coordinators only. Choose one of them.")
 NOT_RETRIED = N_("Only mails that were rejected, expired or unknown can be tried again.")
 SOMEBODY_SAVED = N_("Somebody else saved this newsletter while you were writing.")
-CLOCK = "clock"
+CHANGED_SINCE = N_(
+    "Something in this newsletter was changed after you opened this page. Look at it once more."
+)
 
 
 def new_letter(
     session: Session, title: str, topics: tuple[str, ...], who: str, now: datetime
 ) -> Newsletter:
     """An empty plain letter, with a variant for every content language."""
+    _check_length("title", title)
     newsletter = Newsletter(
         slug=make_slug(),
         kind=NewsletterKind.LETTER,
@@ -91,6 +98,7 @@ def edit(
         raise WrongState("newsletter", newsletter.state.replace("_", " "), "edited")
     if seen is not None and seen != newsletter.changed_at:
         raise Refused(SOMEBODY_SAVED)
+    _check_words(newsletter, title, texts)
     before = _written(newsletter)
     newsletter.title, newsletter.topics = title, topics
     for variant in newsletter.variants:
@@ -101,6 +109,23 @@ def edit(
         _log(session, newsletter, who, "newsletter edited", now)
 
 
+def _check_words(
+    newsletter: Newsletter, title: str, texts: Mapping[str, tuple[str, str, str]]
+) -> None:
+    _check_length("title", title)
+    known = {variant.lang for variant in newsletter.variants}
+    for lang, (subject, preheader, _body) in texts.items():
+        if lang not in known:
+            raise NotFound("language", lang)
+        _check_length("subject", subject)
+        _check_length("preheader", preheader)
+
+
+def _check_length(field: str, line: str) -> None:
+    if len(line) > LONGEST_LINE:
+        raise Invalid(field, TOO_LONG)
+
+
 def _written(newsletter: Newsletter) -> tuple[object, ...]:
     words = [(v.lang, v.subject, v.preheader, v.body) for v in newsletter.variants]
     return newsletter.title, newsletter.topics, words
@@ -108,14 +133,21 @@ def _written(newsletter: Newsletter) -> tuple[object, ...]:
 
 def fingerprint(session: Session, newsletter: Newsletter, now: datetime) -> str:
     """A hash of everything that its readers would read. Equal hashes, equal letters."""
+    return _hash(newsletter, _take_content(session, newsletter, now))
+
+
+def _take_content(session: Session, newsletter: Newsletter, now: datetime) -> Snapshot | None:
+    """What a digest is composed of; a letter has its own words only."""
+    if newsletter.kind == NewsletterKind.LETTER:
+        return None
+    return snapshots.take_snapshot(session, now)
+
+
+def _hash(newsletter: Newsletter, snapshot: Snapshot | None) -> str:
     _title, topics, words = _written(newsletter)
-    content = "" if newsletter.kind == NewsletterKind.LETTER else _content(session, now)
-    return sha256(repr((words, topics, content)).encode()).hexdigest()
-
-
-def _content(session: Session, now: datetime) -> str:
     # Only the moment of taking differs between two snapshots of the same content.
-    return snapshots.dump(replace(snapshots.take_snapshot(session, now), taken_at=EPOCH))
+    content = snapshots.dump(replace(snapshot, taken_at=EPOCH)) if snapshot else ""
+    return sha256(repr((words, topics, content)).encode()).hexdigest()
 
 
 def approve(
@@ -126,32 +158,41 @@ def approve(
     now: datetime,
     *,
     grace: timedelta = GRACE,
+    seen: str | None = None,
 ) -> None:
     """Freeze the content and schedule it: at `send_at`, at the earliest when the grace is over.
 
-    Whether it is fit to be sent is for `checks` to say before.
+    Whether it is fit to be sent is for `checks` to say before; `seen` is the fingerprint of what
+    they looked at, and Refused is raised when anything else would be frozen.
     """
     _lock(session, newsletter)
     check_move(newsletter.state, NewsletterState.SCHEDULED)
+    snapshot = _take_content(session, newsletter, now)
+    content_hash = _hash(newsletter, snapshot)
+    if seen is not None and content_hash != seen:
+        raise Refused(CHANGED_SINCE)
     newsletter.state, newsletter.changed_at = NewsletterState.SCHEDULED, now
     newsletter.send_at = earliest_departure(send_at, now, grace)
-    if newsletter.expires_at is None or newsletter.expires_at <= newsletter.send_at:
-        newsletter.expires_at = newsletter.send_at + LONGEST_LIFE
-    if newsletter.kind != NewsletterKind.LETTER:
-        newsletter.snapshot = snapshots.dump(snapshots.take_snapshot(session, now))
-    newsletter.content_hash = fingerprint(session, newsletter, now)
+    newsletter.expires_at = last_departure(newsletter.expires_at, newsletter.send_at)
+    newsletter.snapshot = snapshots.dump(snapshot) if snapshot else ""
+    newsletter.content_hash = content_hash
     newsletter.approved_by, newsletter.approved_at = who, now
     _log(session, newsletter, who, "newsletter approved", now)
 
 
 def stop(session: Session, newsletter: Newsletter, who: str, now: datetime) -> None:
-    """Back to draft before anything has left: the undo of `approve`.
+    """Back to draft before anything has left: the undo of `approve`, and of having been missed.
 
-    An issue gets the time of its plan back; a letter has none until it is approved again.
+    An issue gets the time of its plan back unless that is too long ago; else, and for a letter,
+    there is none until it is approved again.
     """
     _move(session, newsletter, NewsletterState.DRAFT, who, "newsletter stopped", now)
     newsletter.approved_by, newsletter.approved_at, newsletter.snapshot = "", None, ""
-    newsletter.send_at = _find_planned(newsletter)
+    newsletter.reason = ""
+    planned = _find_planned(newsletter)
+    # A draft that is past its limit would be missed again at once.
+    is_late = planned is not None and is_too_late(newsletter, planned, now)
+    newsletter.send_at = None if is_late else planned
     if newsletter.plan is None:
         newsletter.expires_at = None
 
@@ -170,6 +211,18 @@ def pause(
     """No further mail leaves until `resume`; what is being handed over this moment still does."""
     _move(session, newsletter, NewsletterState.PAUSED, who, "newsletter paused", now)
     newsletter.reason = reason
+
+
+def miss(session: Session, newsletter: Newsletter, reason: str, now: datetime) -> None:
+    """It does not leave by itself any more: a person makes it a draft again or cancels it."""
+    _move(session, newsletter, NewsletterState.MISSED, audit.CLOCK, "newsletter missed", now)
+    newsletter.reason = reason
+
+
+def is_too_late(newsletter: Newsletter, send_at: datetime, now: datetime) -> bool:
+    """Whether what was meant for `send_at` is too old by now to leave by itself."""
+    plan = newsletter.plan
+    return now - send_at > (timedelta(hours=plan.late_limit_hours) if plan else LATE_LIMIT)
 
 
 def resume(session: Session, newsletter: Newsletter, who: str, now: datetime) -> None:
@@ -234,12 +287,14 @@ def start_due(session: Session, now: datetime) -> list[int]:
         _lock(session, newsletter)
         if newsletter.state != NewsletterState.SCHEDULED:
             continue  # another process was faster
-        if newsletter.send_at and now - newsletter.send_at > LATE_LIMIT:
-            _move(session, newsletter, NewsletterState.MISSED, CLOCK, "newsletter missed", now)
-            newsletter.reason = "Its time passed while the service was not running."
+        if newsletter.send_at and is_too_late(newsletter, newsletter.send_at, now):
+            miss(session, newsletter, "Its time passed while the service was not running.", now)
             continue
-        _move(session, newsletter, NewsletterState.PREPARING, CLOCK, "newsletter started", now)
+        _move(
+            session, newsletter, NewsletterState.PREPARING, audit.CLOCK, "newsletter started", now
+        )
         newsletter.started_at = now
+        newsletter.expires_at = last_departure(newsletter.expires_at, now)
         started.append(newsletter.id)
     return started
 
@@ -251,10 +306,13 @@ def finish_done(session: Session, now: datetime) -> int:
         if has_open(session, newsletter.id):
             continue
         _lock(session, newsletter)
-        if newsletter.state == NewsletterState.SENDING:  # else another process was faster
-            _move(session, newsletter, NewsletterState.SENT, CLOCK, "newsletter sent", now)
-            newsletter.finished_at = now
-            done += 1
+        if newsletter.state != NewsletterState.SENDING:
+            continue  # another process was faster
+        if has_open(session, newsletter.id):
+            continue  # somebody tried failed mails again just before the row was ours
+        _move(session, newsletter, NewsletterState.SENT, audit.CLOCK, "newsletter sent", now)
+        newsletter.finished_at = now
+        done += 1
     return done
 
 
@@ -270,6 +328,15 @@ def _move(
     check_move(newsletter.state, state)
     newsletter.state, newsletter.changed_at = state, now
     _log(session, newsletter, who, action, now)
+
+
+def lock(session: Session, newsletter: Newsletter) -> None:
+    """Hold the newsletter until the transaction ends and see its words as they are now, so that
+    what is looked at next is what is there."""
+    _lock(session, newsletter)
+    session.refresh(newsletter, ["title", "topics", "send_at", "expires_at"])
+    for variant in newsletter.variants:
+        session.refresh(variant)
 
 
 def _lock(session: Session, newsletter: Newsletter) -> None:

@@ -9,7 +9,7 @@ from mailer.storage.settings import find_setting
 
 PROVIDER_TROUBLE = "provider_trouble"
 WORKER_TICK = "worker_tick"
-"""The worker's own names for its notes; a test holds them equal."""
+"""The settings in which the worker notes these."""
 
 SILENT_AFTER = timedelta(minutes=2)
 

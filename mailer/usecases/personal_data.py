@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from mailer.domain.errors import TooMany
 from mailer.message.vocabulary import N_
-from mailer.storage import audit
+from mailer.storage import audit, ledger
 from mailer.storage.consents import list_consents
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter
@@ -64,9 +64,12 @@ def erase(session: Session, subscriber: Subscriber, *, who: str, now: datetime) 
     """Delete a person: the row, the proof of consent, and their address in the ledger of mails.
 
     The keyed hash of an address that left or is dead stays where it is, so that nobody mails it
-    by mistake; without the key it names nobody.
+    by mistake; without the key it names nobody. So does, for thirty days, that of an address that
+    was asked and never answered: nobody can have it flooded by signing it up again and again.
     """
-    letters.forget(session, subscriber.id, now)
+    is_stranger = subscriber.confirmed_at is None
+    asked = letters.TO_STRANGERS if is_stranger else ("address_change",)
+    ledger.forget(session, subscriber.id, now, keys_of=asked)
     audit.record(session, who, "subscriber erased", now, thing="subscriber", thing_id=subscriber.id)
     session.delete(subscriber)
     session.flush()

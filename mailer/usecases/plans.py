@@ -1,21 +1,26 @@
 """Digests that come round by themselves: the clock asks here whether a new issue is due."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from mailer.domain import schedule
-from mailer.domain.newsletter import NewsletterKind, NewsletterState
+from mailer.domain.errors import NotReadyToSend
+from mailer.domain.newsletter import LONGEST_LIFE, NewsletterKind, NewsletterState
 from mailer.domain.schedule import Occurrence, Timetable
+from mailer.message.render import Renderer
+from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.languages import list_content_languages
-from mailer.storage.newsletters import Newsletter, Variant, find_issue, make_slug
-from mailer.storage.plans import Plan, list_active_plans
-from mailer.usecases import newsletters
+from mailer.storage.newsletters import Newsletter, Variant, find_issue, list_drafts, make_slug
+from mailer.storage.plans import Plan, hold_active_plans
+from mailer.usecases import approvals, newsletters
+from mailer.usecases.approvals import Order
 from mailer.usecases.notices import tell_senders
 
-LONGEST_LIFE = timedelta(days=5)
-CLOCK = "clock"
+NOT_APPROVED = N_("Its time passed, and nobody had approved it.")
+FOLLOWED = N_("The next one was drafted, and nobody had approved this one.")
 OVER = (NewsletterState.SENT, NewsletterState.CANCELLED, NewsletterState.SKIPPED_EMPTY)
 
 
@@ -31,18 +36,30 @@ def get_timetable(plan: Plan) -> Timetable:
     )
 
 
-def make_due_issues(session: Session, now: datetime) -> list[Newsletter]:
-    """Make the draft of every plan whose time has come, and tell those who may send it.
+def make_due_issues(
+    session: Session, renderer: Renderer, base_url: str, now: datetime
+) -> list[Newsletter]:
+    """Make the draft of every plan whose time has come, and tell those who may send it. Returns
+    the issues that came up, each of them once.
 
     Exactly one newsletter per plan and occurrence, however often and from however many processes
-    this is asked. An automatic plan's issue is scheduled at once.
+    this is asked. An automatic plan's issue is scheduled at once unless its check finds a
+    blocker. Older drafts that nobody approved are `missed`.
     """
-    made = []
-    for plan in list_active_plans(session):
+    due = []
+    for plan in hold_active_plans(session):
         occurrence = schedule.due_occurrence(get_timetable(plan), plan.last_period or None, now)
-        if occurrence and not find_issue(session, plan.id, occurrence.period_key):
-            made.append(_make_issue(session, plan, occurrence, now))
-    return made
+        if occurrence is None:
+            continue
+        plan.last_period = occurrence.period_key
+        issue = find_issue(session, plan.id, occurrence.period_key)
+        issue = issue or _add_issue(session, plan, occurrence, audit.CLOCK, now)
+        _give_up_older_drafts(session, issue, now)
+        if issue.state == NewsletterState.DRAFT:
+            _offer(session, plan, issue, renderer, base_url, now)
+            due.append(issue)
+    _give_up_late_drafts(session, now)
+    return due
 
 
 def make_next_issue(session: Session, plan: Plan, who: str, now: datetime) -> Newsletter:
@@ -62,13 +79,39 @@ def make_next_issue(session: Session, plan: Plan, who: str, now: datetime) -> Ne
     return _add_issue(session, plan, occurrence, who, now)
 
 
-def _make_issue(session: Session, plan: Plan, occurrence: Occurrence, now: datetime) -> Newsletter:
-    newsletter = _add_issue(session, plan, occurrence, CLOCK, now)
+def _give_up_late_drafts(session: Session, now: datetime) -> None:
+    for draft in list_drafts(session):
+        if draft.send_at and newsletters.is_too_late(draft, draft.send_at, now):
+            newsletters.miss(session, draft, NOT_APPROVED, now)
+
+
+def _give_up_older_drafts(session: Session, issue: Newsletter, now: datetime) -> None:
+    for draft in list_drafts(session):
+        if draft.plan_id == issue.plan_id and (draft.period_key or "") < (issue.period_key or ""):
+            newsletters.miss(session, draft, FOLLOWED, now)
+
+
+def _offer(
+    session: Session,
+    plan: Plan,
+    issue: Newsletter,
+    renderer: Renderer,
+    base_url: str,
+    now: datetime,
+) -> None:
+    """Approve an automatic plan's issue if it may be sent; tell people how it stands either way."""
     if plan.is_automatic:
-        newsletters.approve(session, newsletter, occurrence.send_at, CLOCK, now)
-    else:
-        tell_senders(session, newsletter, now)
-    return newsletter
+        with suppress(NotReadyToSend):  # it stays a draft, and the check page says why
+            approvals.approve(
+                session,
+                issue,
+                Order(issue.send_at),
+                renderer=renderer,
+                base_url=base_url,
+                who=audit.CLOCK,
+                now=now,
+            )
+    tell_senders(session, issue, now)
 
 
 def _add_issue(
@@ -93,7 +136,6 @@ def _add_issue(
         ],
     )
     session.add(newsletter)
-    plan.last_period = max(plan.last_period, occurrence.period_key)
     session.flush()
     audit.record(session, who, "digest drafted", now, thing="newsletter", thing_id=newsletter.id)
     return newsletter

@@ -39,11 +39,12 @@ from mailer.usecases.editions import (
     write_letter,
 )
 
-CLOCK = "clock"
 MEMORY = timedelta(days=90)
 """How far back letters count as told: longer than anything is announced ahead (rule R2)."""
 
 CHUNK = 1000
+NEW_LETTERS = 20
+"""Letters written in one step: nobody who signs up or leaves meanwhile should wait for more."""
 
 
 class Preparation:
@@ -56,7 +57,7 @@ class Preparation:
         self._newsletter_id = newsletter_id
         self._renderer, self._base_url = renderer, base_url
         self._edition: Edition | None = None
-        self._cohorts: dict[str, tuple[int, bool, str]] = {}
+        self._cohorts: dict[str, tuple[int, bool]] = {}
         self._told: dict[tuple[int, ...], Mapping[ItemKey, frozenset[Role]]] = {(): {}}
 
     def step(self, session: Session, now: datetime, chunk: int = CHUNK) -> bool:
@@ -88,8 +89,11 @@ class Preparation:
     ) -> None:
         histories = list_told(session, [member.id for member in members], now - MEMORY)
         self._load_told(session, histories.values())
-        rows = []
+        rows: list[dict[str, Any]] = []
+        enough = len(self._cohorts) + NEW_LETTERS
         for member in members:
+            if len(self._cohorts) >= enough:
+                break  # the next step goes on after the last person written
             reader = Reader(
                 language=member.language,
                 content_languages=member.content_languages,
@@ -109,14 +113,14 @@ class Preparation:
         reader: Reader,
         now: datetime,
     ) -> dict[str, Any]:
-        cohort_id, is_empty, language = self._find_cohort(session, newsletter, edition, reader, now)
+        cohort_id, is_empty = self._find_cohort(session, newsletter, edition, reader, now)
         return {
             "newsletter_id": newsletter.id,
             "cohort_id": cohort_id,
             "subscriber_id": member.id,
             "reader_id": member.public_id,
             "kind": DeliveryKind.NEWSLETTER,
-            "language": language,
+            "language": reader.language,
             "address": member.address,
             "address_key": member.address_key,
             "state": DeliveryState.SKIPPED if is_empty else DeliveryState.QUEUED,
@@ -134,13 +138,13 @@ class Preparation:
         edition: Edition,
         reader: Reader,
         now: datetime,
-    ) -> tuple[int, bool, str]:
+    ) -> tuple[int, bool]:
         key = cohort_key(edition, reader)
         if key not in self._cohorts:
             cohort = find_cohort(session, newsletter.id, key) or _add_cohort(
                 session, newsletter, key, reader, write_letter(edition, reader), now
             )
-            self._cohorts[key] = (cohort.id, cohort.is_empty, cohort.language)
+            self._cohorts[key] = (cohort.id, cohort.is_empty)
         return self._cohorts[key]
 
     def _load_told(self, session: Session, histories: Iterable[tuple[int, ...]]) -> None:
@@ -171,7 +175,7 @@ class Preparation:
             _write_public_copies(newsletter, edition)
         audit.record(
             session,
-            CLOCK,
+            audit.CLOCK,
             "audience written down",
             now,
             thing="newsletter",
@@ -191,7 +195,7 @@ def _add_cohort(
     cohort = Cohort(
         newsletter_id=newsletter.id,
         key=key,
-        language=letter.language if letter else reader.language,
+        language=letter.rendered.lang if letter else reader.language,
         is_empty=letter is None,
         created_at=now,
     )

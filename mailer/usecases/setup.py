@@ -1,4 +1,4 @@
-"""What a new service starts with: languages, topics, a weekly digest, an association to name."""
+"""What a new service starts with: languages, topics, digests, an association to name."""
 
 from datetime import datetime, time
 
@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.association import Association
+from mailer.domain.consent import Cadence
 from mailer.domain.schedule import period_key, previous_occurrence
 from mailer.domain.texts import TextState
 from mailer.storage.languages import Language
@@ -35,6 +36,12 @@ TOPICS: tuple[tuple[str, bool, dict[str, str]], ...] = (
 )
 """Slug, ticked at first, and the name per language."""
 
+PLANS = (
+    ("weekly", "Weekly digest", Cadence.WEEKLY),
+    ("monthly", "Monthly digest", Cadence.MONTHLY),
+)
+"""A digest for each rhythm that readers may choose, on Thursdays: each of them, or the first."""
+
 
 def set_up(session: Session, association: Association | None, now: datetime) -> None:
     """Add what is missing of the starting set. A repeat changes nothing that people have set."""
@@ -42,7 +49,7 @@ def set_up(session: Session, association: Association | None, now: datetime) -> 
         save_association(session, association, now)
     _add_languages(session)
     _add_topics(session, now)
-    _add_plan(session, now)
+    _add_plans(session, now)
 
 
 def _add_languages(session: Session) -> None:
@@ -64,10 +71,15 @@ def _add_topics(session: Session, now: datetime) -> None:
             save_text(session, "topic", topic.id, "name", lang, name, state, now)
 
 
-def _add_plan(session: Session, now: datetime) -> None:
-    if session.scalar(select(Plan.id).limit(1)):
-        return
-    plan = Plan(slug="weekly", name="Weekly digest", weekday=3, at=time(9), created_at=now)
+def _add_plans(session: Session, now: datetime) -> None:
+    there = set(session.scalars(select(Plan.slug)))
+    for slug, name, cadence in PLANS:
+        if slug not in there:
+            _add_plan(session, slug, name, cadence, now)
+
+
+def _add_plan(session: Session, slug: str, name: str, cadence: Cadence, now: datetime) -> None:
+    plan = Plan(slug=slug, name=name, cadence=cadence, weekday=3, at=time(9), created_at=now)
     session.add(plan)
     session.flush()
     timetable = get_timetable(plan)

@@ -1,13 +1,14 @@
-"""The list of subscribers as a CSV file, for a spreadsheet or another service.
+"""The list of subscribers, for a spreadsheet, a program or another service.
 
 Cells that a spreadsheet would calculate begin with an apostrophe (`=1+1` may well be the name of a
 mailbox); our own import takes it off again.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from io import StringIO
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -34,7 +35,7 @@ _CALCULATED = ("=", "+", "-", "@", "\t", "\r")
 def note_export(session: Session, wanted: Filter, who: str, now: datetime) -> int:
     """Write into the log who takes which part of the list away; returns how many people it is.
 
-    To be called, and committed, before the first line of `write_csv` leaves the house.
+    To be called, and committed, before the first line of the list leaves the house.
     """
     number = count_subscribers(session, wanted)
     # What was searched for may be an address, so the log only says that something was.
@@ -59,30 +60,44 @@ def write_csv(session: Session, wanted: Filter) -> Iterator[str]:
     Needs a session of its own, which it empties as it goes: the list may be long.
     """
     yield _write([COLUMNS])
+    for people in _read(session, wanted):
+        yield _write(_row(subscriber) for subscriber in people)
+
+
+def list_people(session: Session, wanted: Filter) -> Iterator[dict[str, Any]]:
+    """The same people, each with a value per column: lists and moments as such, nothing defused.
+
+    Needs a session of its own, as `write_csv` does.
+    """
+    for people in _read(session, wanted):
+        yield from (dict(zip(COLUMNS, _row(one), strict=True)) for one in people)
+
+
+def _read(session: Session, wanted: Filter) -> Iterator[Sequence[Subscriber]]:
     after = 0
     while people := list_subscribers(session, wanted, after=after, limit=_CHUNK):
-        yield _write(_row(subscriber) for subscriber in people)
+        yield people
         after = people[-1].id
         session.expunge_all()
 
 
-def _row(subscriber: Subscriber) -> tuple[str, ...]:
+def _row(subscriber: Subscriber) -> tuple[object, ...]:
     return (
         subscriber.address,
         subscriber.state.value,
         subscriber.language,
-        BETWEEN.join(subscriber.content_languages),
-        BETWEEN.join(subscriber.topics),
+        subscriber.content_languages,
+        subscriber.topics,
         subscriber.cadence.value,
         subscriber.source,
-        _say(subscriber.created_at),
-        _say(subscriber.confirmed_at),
+        subscriber.created_at,
+        subscriber.confirmed_at,
     )
 
 
-def _write(rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+def _write(rows: Iterable[Sequence[object]]) -> str:
     text = StringIO()
-    csv.writer(text).writerows([_defuse(cell) for cell in row] for row in rows)
+    csv.writer(text).writerows([_defuse(_say(cell)) for cell in row] for row in rows)
     return text.getvalue()
 
 
@@ -90,5 +105,9 @@ def _defuse(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_CALCULATED) else cell
 
 
-def _say(moment: datetime | None) -> str:
-    return moment.isoformat(timespec="seconds") if moment else ""
+def _say(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, tuple):
+        return BETWEEN.join(value)
+    return str(value or "")

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import ConsentAction, SubscriberState
-from mailer.domain.delivery import DeliveryKind, DeliveryState
+from mailer.domain.delivery import DeliveryKind, DeliveryState, Priority
 from mailer.domain.errors import Invalid, Refused
 from mailer.domain.imports import Fate, Standing, decide_fate, suggest_domain
 from mailer.i18n import interface_for
@@ -276,6 +276,7 @@ def _question(person: Person, subscriber_id: int, reader_id: UUID, now: datetime
         "language": interface_for(person.wishes.languages[0]),
         "address": person.address.mailbox,
         "address_key": person.key,
+        "priority": Priority.IN_BULK,
         "state": DeliveryState.QUEUED,
         "template": "confirm",
         "context": {"jti": letters.make_jti()},

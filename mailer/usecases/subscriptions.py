@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import (
+    CONFIRMATIONS_WITHIN,
     UNCONFIRMED_KEPT,
     ConsentAction,
     SignUpStep,
@@ -17,7 +18,7 @@ from mailer.domain.consent import (
 from mailer.domain.errors import ExpiredLink, Refused
 from mailer.message.links import Purpose, TimedLink
 from mailer.message.vocabulary import N_
-from mailer.storage import audit
+from mailer.storage import audit, ledger
 from mailer.storage.redemptions import redeem
 from mailer.storage.subscribers import (
     Subscriber,
@@ -162,7 +163,9 @@ def undo(session: Session, subscriber: Subscriber, *, trace: Trace, now: datetim
 
 
 def forget_unconfirmed(session: Session, now: datetime) -> int:
-    """Erase sign-ups that nobody confirmed in time. Returns how many."""
+    """Erase sign-ups that nobody confirmed in time, and what was kept to count the mails to those
+    erased a month ago. Returns how many sign-ups."""
+    ledger.drop_keys(session, now - CONFIRMATIONS_WITHIN)
     forgotten = list_unconfirmed_since(session, now - UNCONFIRMED_KEPT)
     for subscriber in forgotten:
         erase(session, subscriber, who="clock", now=now)
@@ -183,7 +186,7 @@ def _lock(session: Session, subscriber: Subscriber) -> Subscriber:
 def _decide(session: Session, subscriber: Subscriber | None, key: str, now: datetime) -> SignUpStep:
     return decide_sign_up(
         subscriber.state if subscriber else None,
-        letters.list_asked_for(session, subscriber),
+        letters.list_asked_for(session, key, subscriber, now),
         now,
         is_suppressed=is_suppressed(session, key, Scope.EVERYTHING),
     )

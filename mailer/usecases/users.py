@@ -72,6 +72,11 @@ def make_setup_code(session: Session, now: datetime) -> str:
     return code
 
 
+def has_setup_code(session: Session) -> bool:
+    """Whether a code was made that nobody has used yet."""
+    return find_setting(session, _SETUP_CODE) is not None
+
+
 def add_first(session: Session, code: str, new: NewUser, password: str, now: datetime) -> User:
     """Make the first administrator out of whoever knows the setup code, which is used up.
 

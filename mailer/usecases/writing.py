@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from mailer.domain.digest import Digest
 from mailer.domain.errors import Refused
+from mailer.domain.newsletter import NewsletterState
 from mailer.message.links import LIFETIMES, Links, Purpose
 from mailer.message.render import Renderer
 from mailer.message.values import Frame, Rendered
@@ -104,7 +105,7 @@ class LetterWriter:
         return {
             "plan_name": newsletter.plan.name,
             "send_at": newsletter.send_at,
-            "needs_approval": not newsletter.plan.is_automatic,
+            "needs_approval": newsletter.state == NewsletterState.DRAFT,
             "readers": int(claim.context["readers"]),
             "review_url": f"{self._base_url}/desk/newsletters/{newsletter.id}",
             **count_cards(digest),

@@ -18,7 +18,7 @@ def init_templating(app: Flask) -> None:
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
         gettext=lambda message: words().say(message),
-        ngettext=lambda one, many, number: words().plural(one, many, number),
+        ngettext=lambda one, many, number: words().choose(one, many, number),
         newstyle=True,
     )
     app.jinja_env.filters["moment"] = say_moment

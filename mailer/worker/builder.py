@@ -7,12 +7,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from mailer.i18n import SOURCE
 from mailer.message.headers import date_value, message_id
 from mailer.message.links import Links
 from mailer.message.splice import Cut, cut
 from mailer.message.values import Envelope, Person, Rendered
 from mailer.providers.base import Mail
 from mailer.storage.deliveries import Claim
+from mailer.storage.languages import list_interface_languages
 from mailer.storage.newsletters import get_cohort
 from mailer.storage.settings import get_association
 from mailer.usecases.writing import LetterWriter
@@ -58,31 +60,32 @@ class Builder:
     def _open_cut(self, session: Session, claim: Claim, now: datetime) -> Cut:
         if claim.cohort_id is None:
             rendered = self._letters.write(session, claim, now)
-            return self._cut(session, rendered, claim.language, is_bulk=False)
+            return self._cut(session, rendered, is_bulk=False)
         if claim.cohort_id not in self._cuts:
             cohort = get_cohort(session, claim.cohort_id)
-            rendered = Rendered(cohort.subject, cohort.preheader, cohort.html, cohort.text)
-            self._cuts[claim.cohort_id] = self._cut(
-                session, rendered, cohort.language, is_bulk=True
+            rendered = Rendered(
+                cohort.subject, cohort.preheader, cohort.html, cohort.text, cohort.language
             )
+            self._cuts[claim.cohort_id] = self._cut(session, rendered, is_bulk=True)
             if len(self._cuts) > CUTS_KEPT:
                 self._cuts.popitem(last=False)
         self._cuts.move_to_end(claim.cohort_id)
         return self._cuts[claim.cohort_id]
 
-    def _cut(self, session: Session, rendered: Rendered, language: str, *, is_bulk: bool) -> Cut:
+    def _cut(self, session: Session, rendered: Rendered, *, is_bulk: bool) -> Cut:
         association, sending = get_association(session), self._sending
+        pages = f"{sending.base_url}/{_choose_pages(session, rendered.lang)}"
         envelope = Envelope(
             from_name=association.name,
             from_address=sending.from_address,
             subject=rendered.subject,
-            language=language,
+            language=rendered.lang,
             list_name=association.name,
             list_domain=sending.domain,
             reply_to=sending.reply_to,
             is_bulk=is_bulk,
-            archive_url=f"{sending.base_url}/{language}/archive",
-            help_url=f"{sending.base_url}/{language}/link",
+            archive_url=f"{pages}/archive",
+            help_url=f"{pages}/link",
         )
         return cut(
             rendered,
@@ -101,3 +104,8 @@ class Builder:
             unsubscribe_token=links.unsubscribe_token(reader, claim.id) if reader else "",
             preferences_token=links.preferences_token(reader, claim.id) if reader else "",
         )
+
+
+def _choose_pages(session: Session, lang: str) -> str:
+    """The language of the pages that a letter in `lang` leads to; English ones always exist."""
+    return lang if lang in list_interface_languages(session) else SOURCE

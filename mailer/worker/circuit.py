@@ -13,7 +13,7 @@ class Circuit:
     def __init__(self) -> None:
         self.retry_at: datetime | None = None
         self.reason = ""
-        self._faults = 0
+        self._wait = timedelta(0)
 
     def is_open(self, now: datetime) -> bool:
         return self.retry_at is not None and now < self.retry_at
@@ -21,10 +21,9 @@ class Circuit:
     def trip(self, reason: str, now: datetime, retry_at: datetime | None = None) -> None:
         """A fault: open for 30 s, then twice as long each time up to 15 min, or for as long as
         the provider said."""
-        wait = min(SHORTEST * 2**self._faults, LONGEST)
-        self._faults += 1
-        self.retry_at, self.reason = max(now + wait, retry_at or now), reason
+        self._wait = min(2 * self._wait, LONGEST) if self._wait else SHORTEST
+        self.retry_at, self.reason = max(now + self._wait, retry_at or now), reason
 
     def close(self) -> None:
         """Something went through: forget the faults."""
-        self.retry_at, self.reason, self._faults = None, "", 0
+        self.retry_at, self.reason, self._wait = None, "", timedelta(0)

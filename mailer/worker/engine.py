@@ -6,6 +6,7 @@ can decide.
 """
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,18 +19,17 @@ from mailer.clock import Clock
 from mailer.domain import delivery
 from mailer.domain.delivery import DeliveryState, Next
 from mailer.providers.base import Fate, Mail, Outcome, ProviderDown, Sender
-from mailer.storage import deliveries
+from mailer.storage import ledger
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim
 from mailer.storage.settings import drop_setting, find_setting, save_setting
 from mailer.usecases.feedback import note_refusal
+from mailer.usecases.outages import PROVIDER_TROUBLE
 from mailer.worker.builder import Builder
 from mailer.worker.circuit import Circuit
 from mailer.worker.crash import crash_point
 
-TROUBLE = "provider_trouble"
-"""The setting under which the desk finds why nothing leaves at present."""
-
+RECORD_TRIES = 30
 LOOK_AROUND_EVERY = timedelta(seconds=1)
 
 log = structlog.get_logger()
@@ -73,8 +73,12 @@ class Engine:
         while not stop.is_set():
             try:
                 worked = self.run_once()
-            except DBAPIError as error:
-                log.warning("database out of reach", error=str(error.orig))
+            except SQLAlchemyError as error:
+                log.warning("database out of reach", error=str(error))
+                self._has_stale_claims, worked = True, 0
+            except Exception as error:
+                log.exception("the round broke off")
+                self._circuit.trip(f"A mistake of ours: {error}", self._clock())
                 self._has_stale_claims, worked = True, 0
             if not worked:
                 stop.wait(self._pace.idle_seconds)
@@ -131,7 +135,7 @@ class Engine:
         self._send_urgent()
 
     def _claim(self, *, urgent: bool) -> list[Claim]:
-        claim = deliveries.claim_transactional if urgent else deliveries.claim_newsletter
+        claim = ledger.claim_transactional if urgent else ledger.claim_newsletter
         with self._sessions() as session:
             now, pace = self._clock(), self._pace
             claims = claim(session, self._owner, now, pace.lease, pace.claim_size)
@@ -141,7 +145,7 @@ class Engine:
 
     def _renew_leases(self) -> None:
         with self._sessions() as session:
-            deliveries.keep_leases(session, self._owner, self._clock() + self._pace.lease)
+            ledger.keep_leases(session, self._owner, self._clock() + self._pace.lease)
 
     def _send(self, claims: Sequence[Claim], mails: Sequence[Mail]) -> frozenset[int]:
         """Hand over `mails` until it is time for something else, but never leave while a mail
@@ -177,7 +181,7 @@ class Engine:
             return frozenset(
                 claim.id
                 for claim in claims
-                if deliveries.hand_off(session, claim.id, claim.generation, now)
+                if ledger.hand_off(session, claim.id, claim.generation, now)
             )
 
     def _build(self, claims: Sequence[Claim]) -> list[Mail]:
@@ -195,7 +199,7 @@ class Engine:
 
     def _set_aside(self, session: Session, claim: Claim, error: Exception) -> None:
         log.error("mail cannot be built", delivery=claim.id, error=str(error))
-        deliveries.record(
+        ledger.record(
             session,
             claim,
             Next(DeliveryState.REJECTED),
@@ -206,13 +210,25 @@ class Engine:
         )
 
     def _record(self, claim: Claim, outcome: Outcome) -> None:
-        """Commit B."""
+        """Commit B. What is known now must not be lost because the database is busy: a mail that
+        was accepted and not written down is sent again."""
+        for _ in range(RECORD_TRIES - 1):
+            try:
+                self._write_down(claim, outcome)
+            except DBAPIError as error:
+                log.warning("outcome not written yet", delivery=claim.id, error=str(error.orig))
+                time.sleep(self._pace.idle_seconds)
+            else:
+                return
+        self._write_down(claim, outcome)
+
+    def _write_down(self, claim: Claim, outcome: Outcome) -> None:
         now = self._clock()
         with self._sessions() as session:
             if outcome.fate == Fate.HELD:
-                deliveries.settle_held(session, claim.id, claim.generation, now)
+                ledger.settle_held(session, claim.id, claim.generation, now)
                 return
-            deliveries.record(
+            ledger.record(
                 session,
                 claim,
                 self._decide(claim, outcome, now),
@@ -228,7 +244,7 @@ class Engine:
                 note_refusal(session, claim, outcome.phase, outcome.code, outcome.text, now)
             is_up = outcome.fate in (Fate.ACCEPTED, Fate.REFUSED)  # it answers
             if is_up and self._has_noted_trouble:
-                drop_setting(session, TROUBLE)
+                drop_setting(session, PROVIDER_TROUBLE)
         if is_up:
             self._circuit.close()
             self._has_noted_trouble = False
@@ -251,7 +267,7 @@ class Engine:
 
     def _release_untouched(self) -> None:
         with self._sessions() as session:
-            deliveries.release(session, self._owner, self._clock())
+            ledger.release(session, self._owner, self._clock())
         self._has_stale_claims = False
 
     def _trip(self, fault: ProviderDown) -> None:
@@ -259,7 +275,7 @@ class Engine:
         self._circuit.trip(fault.text, now, fault.retry_at)
         log.warning("provider down", reason=fault.text, retry_at=str(self._circuit.retry_at))
         with self._sessions() as session:
-            since = (find_setting(session, TROUBLE) or {}).get("since", now.isoformat())
+            since = (find_setting(session, PROVIDER_TROUBLE) or {}).get("since", now.isoformat())
             trouble = {"reason": fault.text, "code": fault.code, "since": since}
-            save_setting(session, TROUBLE, trouble, now)
+            save_setting(session, PROVIDER_TROUBLE, trouble, now)
         self._has_noted_trouble = True

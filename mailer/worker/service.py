@@ -11,7 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from mailer.clock import Clock
 from mailer.domain.delivery import UNKNOWN_WAIT
-from mailer.storage import deliveries
+from mailer.storage import ledger
 from mailer.storage.db import Sessions
 from mailer.worker.engine import Engine
 from mailer.worker.timetable import Timetable, start_timetable
@@ -51,7 +51,7 @@ class Service:
         if self._inbox:
             self._inbox.start()
         with self._sessions() as session:
-            deliveries.recover(session, self._clock(), UNKNOWN_WAIT, sole_sender=sole_sender)
+            ledger.recover(session, self._clock(), UNKNOWN_WAIT, sole_sender=sole_sender)
         self._timetable.sort_out_mail()
         engine = self._build_engine()
         self._thread = threading.Thread(

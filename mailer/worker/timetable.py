@@ -9,21 +9,20 @@ from dataclasses import dataclass
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.clock import Clock
 from mailer.domain.delivery import UNKNOWN_WAIT
 from mailer.domain.newsletter import NewsletterState
 from mailer.message.render import Renderer
-from mailer.storage import deliveries
+from mailer.storage import ledger
 from mailer.storage.db import Sessions
-from mailer.storage.newsletters import list_newsletters
+from mailer.storage.newsletters import get_newsletter, list_newsletters
 from mailer.storage.settings import save_setting
 from mailer.usecases import import_drafts, newsletters, plans, subscriptions
+from mailer.usecases.outages import WORKER_TICK
 from mailer.usecases.preparing import Preparation
 from mailer.worker.crash import crash_point
-
-TICK = "worker_tick"
-"""The setting that tells when the worker last lived."""
 
 SIGN_OF_LIFE_EVERY = 10.0
 
@@ -57,7 +56,13 @@ class Timetable:
                 newsletter.id for newsletter in list_newsletters(session, NewsletterState.PREPARING)
             ]
         for newsletter_id in preparing:
-            self._prepare(newsletter_id)
+            try:
+                self._prepare(newsletter_id)
+            except SQLAlchemyError:
+                raise  # the database's fault: the next tick goes on where this one was
+            except Exception as error:
+                log.exception("newsletter cannot be prepared", newsletter=newsletter_id)
+                self._pause(newsletter_id, str(error))
 
     def _prepare(self, newsletter_id: int) -> None:
         preparation = Preparation(newsletter_id, self.renderer, self.base_url)
@@ -69,23 +74,30 @@ class Timetable:
                     crash_point("before_completion")
             crash_point("in_preparation")
 
+    def _pause(self, newsletter_id: int, reason: str) -> None:
+        with self.sessions() as session:
+            newsletter = get_newsletter(session, newsletter_id)
+            if newsletter.state == NewsletterState.PREPARING:
+                newsletters.pause(session, newsletter, "clock", self.clock(), reason[:500])
+
     def leave_sign_of_life(self) -> None:
         with self.sessions() as session:
             now = self.clock()
-            save_setting(session, TICK, now.isoformat(), now)
+            save_setting(session, WORKER_TICK, now.isoformat(), now)
 
     def make_issues(self) -> None:
         with self.sessions() as session:
-            for newsletter in plans.make_due_issues(session, self.clock()):
+            now = self.clock()
+            for newsletter in plans.make_due_issues(session, self.renderer, self.base_url, now):
                 log.info("digest drafted", newsletter=newsletter.id)
 
     def sort_out_mail(self) -> None:
         """Unknown fates whose wait is over, mail past its time, leases of dead processes."""
         with self.sessions() as session:
             now = self.clock()
-            deliveries.recover(session, now, UNKNOWN_WAIT, sole_sender=False)
-            deliveries.requeue_unknown(session, now)
-            deliveries.expire(session, now)
+            ledger.recover(session, now, UNKNOWN_WAIT, sole_sender=False)
+            ledger.requeue_unknown(session, now)
+            ledger.expire(session, now)
 
     def forget(self) -> None:
         """Erase what nobody came back for: sign-ups without confirmation, lists half imported."""

@@ -602,6 +602,7 @@ def upgrade() -> None:
         sa.Column("language", sa.String(length=16), nullable=False),
         sa.Column("address", sa.String(length=254), nullable=False),
         sa.Column("address_key", sa.String(length=64), nullable=False),
+        sa.Column("priority", sa.SmallInteger(), nullable=False),
         sa.Column("state", sa.String(length=24), nullable=False),
         sa.Column("reason", sa.String(length=100), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
@@ -636,6 +637,13 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_delivery_address_key",
+            ["address_key"],
+            unique=False,
+            sqlite_where=sa.text("newsletter_id IS NULL"),
+            postgresql_where=sa.text("newsletter_id IS NULL"),
+        )
         batch_op.create_index(
             "ix_delivery_due", ["newsletter_id", "state", "next_at"], unique=False
         )
@@ -689,6 +697,11 @@ def downgrade() -> None:
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_delivery_subscriber_id"))
         batch_op.drop_index("ix_delivery_due")
+        batch_op.drop_index(
+            "ix_delivery_address_key",
+            sqlite_where=sa.text("newsletter_id IS NULL"),
+            postgresql_where=sa.text("newsletter_id IS NULL"),
+        )
 
     op.drop_table("delivery")
     op.drop_table("cohort_item")

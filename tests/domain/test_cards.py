@@ -1,9 +1,12 @@
+from datetime import datetime, timedelta
+
 import pytest
 
 from mailer.domain.compose import compose
 from mailer.domain.content import UpdateKind, Visibility
 from mailer.domain.digest import DeadlineCard, EventCard, Role, UpdateCard
 from mailer.domain.texts import Chosen, Text, TextState
+from mailer.domain.when import When
 from tests.domain.samples import (
     JANUARY_TO_APRIL,
     RUN,
@@ -36,6 +39,20 @@ def test_compose_r9_shows_a_finished_project_as_a_result_with_its_own_title() ->
             published_at=after(days=-1, hours=-9),
         ),
     )
+
+
+@pytest.mark.parametrize(("evenings", "shown", "more"), [(5, 5, 0), (6, 6, 0), (52, 6, 46)])
+def test_compose_shows_the_next_six_dates_of_a_course(evenings: int, shown: int, more: int) -> None:
+    start = datetime(2024, 4, 25, 18)  # the first is over
+    whens = [When.at(start + timedelta(weeks=week)) for week in range(evenings + 1)]
+
+    digest = compose(reader(), RUN, snapshot(event(1, *reversed(whens))))
+
+    assert digest is not None
+    (card,) = digest.cards()
+    assert isinstance(card, EventCard)
+    assert [sitting.when for sitting in card.sittings] == whens[1 : shown + 1]
+    assert card.more_sittings == more
 
 
 def test_compose_r10_chooses_a_language_for_each_text_by_itself() -> None:

@@ -31,7 +31,9 @@ PERSON = Person(
     unsubscribe_token="u" * 32 + "." + "s" * 43,
     preferences_token="p" * 32 + "." + "r" * 43,
 )
-SMALL = Rendered("Зустріч", "", "<p lang=uk>Привіт</p>\n", f"Hello\n{BASE}/u/{UNSUBSCRIBE}\n")
+SMALL = Rendered(
+    "Зустріч", "", "<p lang=uk>Привіт</p>\n", f"Hello\n{BASE}/u/{UNSUBSCRIBE}\n", "uk"
+)
 SMALL_BYTES = """\
 From: MigAct <news@example.org>
 To: reader@example.org
@@ -88,7 +90,7 @@ def built(rendered: Rendered, envelope: Envelope = ENVELOPE, person: Person = PE
 
 
 def with_text(text: str, html: str = "<p></p>") -> Rendered:
-    return Rendered("", "", html, text)
+    return Rendered("", "", html, text, "en")
 
 
 def lines_of(text: str) -> list[str]:
@@ -254,7 +256,7 @@ def test_list_headers_are_not_allowed_on_mail_to_one_person():
 
 
 def test_mail_to_one_person_needs_no_tokens():
-    plain = Rendered("Confirm", "", "<p>Confirm</p>\n", "Confirm\n")
+    plain = Rendered("Confirm", "", "<p>Confirm</p>\n", "Confirm\n", "en")
     person = replace(PERSON, unsubscribe_token="", preferences_token="")
 
     message = message_from_bytes(

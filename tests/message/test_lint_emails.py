@@ -20,8 +20,8 @@ ARABIC = Renderer().letter(
 )
 
 
-def rules(rendered: Rendered, lang: str = "en") -> list[str]:
-    return sorted({finding.rule for finding in lint(rendered, lang, is_bulk=True)})
+def rules(rendered: Rendered) -> list[str]:
+    return sorted({finding.rule for finding in lint(rendered, is_bulk=True)})
 
 
 def spoil(before: str, after: str, letter: Rendered = SOUND) -> Rendered:
@@ -76,7 +76,7 @@ def test_lint_finds_what_is_wrong_with_the_html(before: str, after: str, rule: s
 
 
 def test_lint_is_silent_about_a_sound_letter() -> None:
-    assert (rules(SOUND), rules(ARABIC, "ar")) == ([], [])
+    assert (rules(SOUND), rules(ARABIC)) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_lint_is_silent_about_a_sound_letter() -> None:
     ],
 )
 def test_lint_holds_right_to_left_letters_to_inline_css(before: str, after: str, rule: str) -> None:
-    assert rule in rules(spoil(before, after, ARABIC), "ar")
+    assert rule in rules(spoil(before, after, ARABIC))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_lint_asks_newsletters_only_for_the_links_to_leave() -> None:
     )
 
     assert rules(without) == ["unsubscribe-missing"]
-    assert lint(without, "en") == []
+    assert lint(without) == []
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_wire_size_is_the_larger_of_decoded_and_encoded(html: str, size: int) ->
 def test_findings_come_worst_first_and_once() -> None:
     broken = replace(SOUND, preheader="", text=f"{SOUND.text}\n{{{{ a }}}} {{{{ a }}}}\n")
 
-    assert lint(broken, "en") == [
+    assert lint(broken) == [
         Finding(Level.BLOCK, "placeholder", "{{"),
         Finding(Level.BLOCK, "placeholder", "}}"),
         Finding(Level.WARN, "preheader-empty"),

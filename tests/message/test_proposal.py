@@ -53,8 +53,8 @@ def event(title: str, day: int = 9, role: Role = Role.NEW) -> EventCard:
     )
 
 
-def vote(title: str, day: int = 8) -> DeadlineCard:
-    closes = at(day, "12:00")
+def vote(title: str, day: int = 8, closes: When | None = None) -> DeadlineCard:
+    closes = closes or at(day, "12:00")
     key = ItemKey(ItemKind.DEADLINE, day)
     return DeadlineCard(
         key, 1, Role.NEW, DeadlineKind.VOTE, Chosen(title, "en"), NOTHING, closes, ""
@@ -112,13 +112,27 @@ def test_propose_subject_names_what_is_inside(cards: tuple[Card, ...], subject: 
             (event("a"), event("b", 7), event("c", 8, Role.CANCELLED)),
             "1 change and 2 events. The first: Fri 7 May, 18:00.",
         ),
-        ((news("d"),), "1 update. You will find all times and places inside."),
+        (
+            (event("x" * 9),),
+            "1 event. The first: Sun 9 May, 18:00. You will find all times and places inside.",
+        ),
+        ((news("d"),), "1 update. You will find all the details inside this letter."),
     ],
 )
 def test_propose_preheader_counts_and_names_the_next_moment(
     cards: tuple[Card, ...], preheader: str
 ) -> None:
     assert propose_preheader(digest(*cards), "en", TZ) == preheader
+
+
+def test_propose_preheader_names_the_deadline_that_closes_first() -> None:
+    begins_first = vote("a", 1, When.on(date(2027, 5, 1), date(2027, 5, 31)))
+    closes_first = vote("b", 2, When.on(date(2027, 5, 10)))
+
+    preheader = propose_preheader(digest(begins_first, closes_first), "en", TZ)
+
+    expected = "2 deadlines. Vote: by Mon 10 May. You will find all the details inside this letter."
+    assert preheader == expected
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

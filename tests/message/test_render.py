@@ -77,22 +77,41 @@ def find(rendered: Rendered, tag: str, text: str) -> Element:
 def test_every_kind_passes_the_lint_in_every_language(kind: str, lang: str) -> None:
     rendered = render(kind, lang)
 
-    assert lint(rendered, lang, is_bulk=kind in BULK) == []
+    assert rendered.lang == lang
+    assert lint(rendered, is_bulk=kind in BULK) == []
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_digest_passes_the_lint_with_texts_in_six_languages(lang: str) -> None:
     rendered = RENDERER.digest(digest_for(lang, "vi", "ru", "cs"), frame(lang), tz=TZ)
 
-    assert lint(rendered, lang, is_bulk=True) == []
+    assert lint(rendered, is_bulk=True) == []
 
 
 @pytest.mark.parametrize("lang", ["ru", "vi", "fa"])
 def test_letter_passes_the_lint_in_a_language_that_the_service_does_not_speak(lang: str) -> None:
     rendered = RENDERER.letter(LETTER, "We have a new home", "", frame(lang))
 
-    assert lint(rendered, lang, is_bulk=True) == []
-    assert find(rendered, "td", "You get this e-mail").attrs["lang"] == "en"
+    assert lint(rendered, is_bulk=True) == []
+    assert (rendered.lang, find(rendered, "td", "You get this e-mail").attrs["lang"]) == (
+        lang,
+        "en",
+    )
+
+
+def test_letter_stands_in_the_words_that_its_reader_knows_best() -> None:
+    rendered = RENDERER.letter(LETTER, "We have a new home", "", replace(frame("ru"), chrome="uk"))
+
+    assert lint(rendered, is_bulk=True) == []
+    assert find(rendered, "td", "Ви отримали").attrs["lang"] == "uk"
+
+
+def test_digest_and_mails_of_a_step_say_in_which_language_they_are_written() -> None:
+    digest = RENDERER.digest(digest_for("vi"), frame("vi"), tz=TZ)
+    mail = RENDERER.transactional("already", "ru", frame("ru"))
+
+    assert (digest.lang, mail.lang) == ("en", "en")
+    assert (lint(digest, is_bulk=True), lint(mail)) == ([], [])
 
 
 def test_every_kind_has_all_its_parts_and_nothing_else_is_there() -> None:
@@ -215,14 +234,45 @@ def test_digest_puts_note_subject_and_preheader_of_the_coordinator_first() -> No
         frame(),
         subject="Come\r\nBcc: all@example.org",
         preheader="We look forward to seeing you in Prague 7 on Monday evening.",
-        note="Dear all, see [our plan](https://example.org/plan).",
+        note=Chosen("Dear all, see [our plan](https://example.org/plan).", "en"),
         tz=TZ,
     )
 
     assert rendered.subject == "Come Bcc: all@example.org"
     assert rendered.preheader == "We look forward to seeing you in Prague 7 on Monday evening."
-    assert lint(rendered, "en", is_bulk=True) == []
+    assert lint(rendered, is_bulk=True) == []
     assert find(rendered, "p", "Dear all").text() == "Dear all, see our plan."
+
+
+@pytest.mark.parametrize(
+    ("note", "label", "marked"),
+    [
+        (Chosen("Zavřeno", "cs", is_fallback=True), "(in Czech)", ("cs", "ltr")),
+        (Chosen("مغلق", "ar"), "", ("ar", "rtl")),
+        (Chosen("Closed", "en"), "", None),
+    ],
+)
+def test_digest_marks_a_note_in_another_language(
+    note: Chosen, label: str, marked: tuple[str, str] | None
+) -> None:
+    rendered = RENDERER.digest(digest_of(card()), frame(), note=note, tz=TZ)
+
+    root = read_markup(rendered.html)
+    cell = next(e for e in root.find_all("td") if e.text().endswith(note.text))
+    blocks = [(e.attrs["lang"], e.attrs["dir"]) for e in cell.find_all("div")]
+    assert (cell.text(), blocks) == (f"{label}{note.text}", [marked] if marked else [])
+    assert f"{label}\n\n{note.text}".strip() in rendered.text
+    assert lint(rendered, is_bulk=True) == []
+
+
+@pytest.mark.parametrize("role", [Role.NEW, Role.REMINDER])
+def test_digest_leaves_the_later_dates_of_a_course_to_its_page(role: Role) -> None:
+    rendered = letter_with(replace(card(), role=role, more_sittings=46))
+
+    link = find(rendered, "a", "and 46 more dates")
+    assert link.attrs["href"] == f"{BASE_URL}/en/events/prague-7-networking"
+    assert "\nand 46 more dates\n" in rendered.text
+    assert lint(rendered, is_bulk=True) == []
 
 
 def test_digest_counts_what_did_not_fit() -> None:
@@ -257,7 +307,7 @@ def test_web_copies_offer_the_sign_up_in_place_of_personal_links(lang: str) -> N
 
     rendered = RENDERER.digest(digest_for(lang), public, tz=TZ)
 
-    assert lint(rendered, lang) == []
+    assert lint(rendered) == []
     assert links(rendered)[-3:-2] == [f"{BASE_URL}/{lang}/subscribe"]
     assert [link for link in links(rendered) if "/p/" in link or "/u/" in link] == []
     assert public.view_url not in links(rendered)
@@ -300,12 +350,12 @@ def test_invisible_characters_are_taken_out_everywhere() -> None:
     title = Chosen("Let\x92s\x00 meet\u202e", "en")
 
     rendered = RENDERER.digest(
-        digest_of(replace(card(), title=title)), frame(), note="No\x85te\x07", tz=TZ
+        digest_of(replace(card(), title=title)), frame(), note=Chosen("No\x85te\x07", "en"), tz=TZ
     )
 
     assert find(rendered, "h3", "Let").text() == "Lets meet"
     assert find(rendered, "p", "Note").text() == "Note"
-    assert lint(rendered, "en", is_bulk=True) == []
+    assert lint(rendered, is_bulk=True) == []
 
 
 def test_ten_thousand_characters_bend_no_line_and_no_subject() -> None:
@@ -316,7 +366,7 @@ def test_ten_thousand_characters_bend_no_line_and_no_subject() -> None:
     )
 
     assert len(rendered.subject) <= 50
-    assert lint(rendered, "en", is_bulk=True) == []
+    assert lint(rendered, is_bulk=True) == []
 
 
 def test_an_operator_s_template_stands_in_for_ours(tmp_path: Path) -> None:
@@ -385,7 +435,7 @@ def test_account_letters_say_why_they_come(purpose: str, subject: str) -> None:
     rendered = RENDERER.transactional("account", "en", frame(), **values)
 
     assert rendered.subject == subject
-    assert lint(rendered, "en") == []
+    assert lint(rendered) == []
 
 
 def test_draft_ready_counts_and_says_when() -> None:

@@ -80,14 +80,14 @@ def both(rendered: Rendered, envelope: Envelope, person: Person) -> tuple[bytes,
 
 @given(text=bodies, html=bodies, envelope=envelopes, person=people)
 def test_spliced_letter_is_the_built_letter(text, html, envelope, person):
-    spliced, built = both(Rendered("", "", html, text), envelope, person)
+    spliced, built = both(Rendered("", "", html, text, "en"), envelope, person)
 
     assert spliced == built
 
 
 @given(readers=st.lists(people, min_size=2, max_size=5))
 def test_one_cut_serves_many_people_and_forgets_each(readers):
-    letter = Rendered("", "", f"{UKRAINIAN}{UNSUBSCRIBE}\n", f"{ENGLISH}{PREFERENCES}\n")
+    letter = Rendered("", "", f"{UKRAINIAN}{UNSUBSCRIBE}\n", f"{ENGLISH}{PREFERENCES}\n", "uk")
     pieces = cut(letter, ENVELOPE, base_url=BASE)
 
     spliced = [pieces.splice(person) for person in readers]
@@ -110,11 +110,11 @@ def test_slots_at_every_place_of_a_line_are_found(filler, between):
 
 def _around(filler: str, before: int, between: str, after: int) -> Rendered:
     body = f"{filler * before}{UNSUBSCRIBE}{between}{PREFERENCES}{UNSUBSCRIBE}{filler * after}"
-    return Rendered("", "", body, body + "\n")
+    return Rendered("", "", body, body + "\n", "en")
 
 
 def test_no_slot_is_left_in_a_spliced_letter():
-    letter = Rendered("", "", f"{ENGLISH}{UNSUBSCRIBE}{PREFERENCES}", ENGLISH)
+    letter = Rendered("", "", f"{ENGLISH}{UNSUBSCRIBE}{PREFERENCES}", ENGLISH, "en")
 
     spliced = cut(letter, ENVELOPE, base_url=BASE).splice(PERSON).replace(b"=\r\n", b"")
 
@@ -124,7 +124,7 @@ def test_no_slot_is_left_in_a_spliced_letter():
 
 
 def test_unsubscribe_address_reaches_the_spliced_letter():
-    letter = Rendered("", "", "<p></p>", "Hello\n")
+    letter = Rendered("", "", "<p></p>", "Hello\n", "en")
     places = {"base_url": "http://localhost:8000", "unsubscribe_address": "leave@example.org"}
 
     spliced = cut(letter, ENVELOPE, **places).splice(PERSON)
@@ -134,7 +134,7 @@ def test_unsubscribe_address_reaches_the_spliced_letter():
 
 
 def test_size_is_that_of_the_letter():
-    letter = Rendered("", "", UKRAINIAN * 100 + UNSUBSCRIBE, ENGLISH * 100)
+    letter = Rendered("", "", UKRAINIAN * 100 + UNSUBSCRIBE, ENGLISH * 100, "uk")
 
     pieces = cut(letter, ENVELOPE, base_url=BASE)
 
@@ -162,7 +162,7 @@ def test_size_is_that_of_the_letter():
 )
 @pytest.mark.parametrize("filler", [ENGLISH, UKRAINIAN])
 def test_person_that_does_not_fit_is_refused_by_both_builders(filler, field, value, error):
-    letter = Rendered("", "", filler + UNSUBSCRIBE, filler + PREFERENCES)
+    letter = Rendered("", "", filler + UNSUBSCRIBE, filler + PREFERENCES, "en")
     pieces = cut(letter, ENVELOPE, base_url=BASE)
     person = replace(PERSON, **{field: value})
 
@@ -174,7 +174,7 @@ def test_person_that_does_not_fit_is_refused_by_both_builders(filler, field, val
 
 
 def test_token_that_no_slot_asks_for_may_be_missing():
-    letter = Rendered("", "", "<p></p>", "Hello\n")
+    letter = Rendered("", "", "<p></p>", "Hello\n", "en")
     envelope = replace(ENVELOPE, is_bulk=False)
     person = replace(PERSON, unsubscribe_token="", preferences_token="")
 
@@ -184,7 +184,7 @@ def test_token_that_no_slot_asks_for_may_be_missing():
 
 
 def test_letter_with_an_unsafe_header_is_refused_before_anybody_is_asked():
-    letter = Rendered("", "", "<p></p>", "Hello\n")
+    letter = Rendered("", "", "<p></p>", "Hello\n", "en")
 
     with pytest.raises(UnsafeHeader):
         cut(letter, replace(ENVELOPE, subject="Hello\r\nBcc: x@y.example"), base_url=BASE)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mailer.domain.consent import ConsentAction, SubscriberState
+from mailer.domain.consent import ConsentAction, SignUpStep, SubscriberState
 from mailer.domain.errors import ExpiredLink, Refused, TooMany
 from mailer.storage.consents import list_consents
 from mailer.storage.deliveries import Delivery
@@ -84,6 +84,39 @@ def test_ask_stops_after_three_a_day(session: Session, now: datetime) -> None:
     ask(session, reader, now + timedelta(days=1, seconds=1), "victim4@example.org")
 
     assert len(list_mails(session)) == 4
+
+
+def test_ask_writes_to_one_mailbox_as_rarely_as_a_sign_up_does(
+    session: Session, now: datetime
+) -> None:
+    readers = [add_reader(session, now, typed=f"reader{number}@example.org") for number in range(6)]
+
+    mails = []
+    for day, reader in enumerate(readers):
+        ask(session, reader, now + timedelta(hours=12 * day))
+        mails.append(len(list_mails(session)))
+
+    assert mails == [1, 1, 2, 2, 3, 3]
+
+
+def test_ask_counts_what_an_erased_sender_set_off(session: Session, now: datetime) -> None:
+    first, second = add_reader(session, now), add_reader(session, now, typed="b@example.org")
+    ask(session, first, now)
+    personal_data.erase(session, first, who="subscriber", now=now)
+
+    ask(session, second, now)
+
+    assert list_mails(session) == [("address_change", "")]
+
+
+def test_ask_leaves_nobody_who_moved_without_their_link(session: Session, now: datetime) -> None:
+    reader = add_reader(session, now)
+    ask(session, reader, now)
+    confirm(session, reader, now)
+
+    step = subscriptions.send_link(session, key_of(NEW), trace=TRACE, now=now)
+
+    assert step is SignUpStep.ALREADY
 
 
 def test_confirm_moves_the_subscription_once(session: Session, now: datetime) -> None:

@@ -8,11 +8,18 @@ from sqlalchemy.orm import Session
 from mailer.domain.association import Association
 from mailer.domain.consent import SubscriberState
 from mailer.domain.errors import NotReadyToSend
+from mailer.domain.texts import TextState
+from mailer.domain.when import When
 from mailer.message.render import Renderer
 from mailer.storage.newsletters import Newsletter
+from mailer.storage.plans import get_plan
 from mailer.storage.settings import save_association
-from mailer.usecases import newsletters
+from mailer.usecases import events, newsletters
 from mailer.usecases.checks import Check, Verdict, check_newsletter, require_ready
+from mailer.usecases.editing import Wording, Wordings
+from mailer.usecases.events import EventEdit, SessionEdit
+from mailer.usecases.plans import make_next_issue
+from mailer.usecases.setup import set_up
 from mailer.usecases.users import NewUser, add_user, ensure_roles
 from tests.letters import BASE_URL, WHO, add_letter
 from tests.people import add_subscriber
@@ -26,6 +33,25 @@ def prepare(session: Session, now: datetime, **texts: str) -> Newsletter:
     add_subscriber(session, "en@example.org", now)
     add_subscriber(session, "cs@example.org", now, language="cs")
     return letter
+
+
+def prepare_digest(session: Session, now: datetime) -> Newsletter:
+    """An issue with one meeting, for a reader of English and one of Czech."""
+    set_up(session, None, now)
+    wordings = Wordings(
+        "en",
+        {
+            "en": Wording({"title": "Meeting"}, TextState.SOURCE),
+            "cs": Wording({"title": "Setkání"}, TextState.REVIEWED),
+        },
+    )
+    start = (now + timedelta(days=3)).replace(tzinfo=None, hour=18)
+    meeting = EventEdit(wordings, [SessionEdit(When.at(start))], topics=("events",))
+    events.create(session, meeting, who=WHO, now=now, publish=True)
+    save_association(session, ASSOCIATION, now)
+    add_subscriber(session, "en@example.org", now)
+    add_subscriber(session, "cs@example.org", now, language="cs")
+    return make_next_issue(session, get_plan(session, "weekly"), WHO, now)
 
 
 def look(session: Session, letter: Newsletter, now: datetime) -> Check:
@@ -86,6 +112,77 @@ def test_a_missing_language_is_told_with_its_number(session: Session, now: datet
     rows = [row for row in look(session, letter, now).rows if row.lang == "cs"]
 
     assert [(row.verdict, row.values) for row in rows] == [(Verdict.WARNS, {"number": 1})]
+
+
+@pytest.mark.parametrize("language", ["ru", "vi", "sk", "cs-CZ"])
+def test_one_reader_of_a_language_that_the_service_does_not_speak_stops_no_digest(
+    session: Session, now: datetime, language: str
+) -> None:
+    issue = prepare_digest(session, now)
+    add_subscriber(session, "one@example.org", now, language=language)
+
+    check = look(session, issue, now)
+
+    assert check.blockers == ()
+    assert check.letters[language].language == language
+
+
+@pytest.mark.parametrize("languages", [("ru", "uk"), ("en",)])
+def test_a_letter_without_a_subject_stays_whoever_reads_it(
+    session: Session, now: datetime, languages: tuple[str, ...]
+) -> None:
+    letter = prepare(session, now, en="Hello everybody.", uk="Привіт усім.")
+    add_subscriber(
+        session, "x@example.org", now, language=languages[0], content_languages=languages
+    )
+    texts = {"uk": ("  ", "", "Привіт усім.")}
+    newsletters.edit(session, letter, "Hello", (), texts, WHO, now)
+
+    check = look(session, letter, now)
+
+    assert check.blockers == ("There is no subject.",)
+    assert [row.lang for row in check.rows if row.verdict == Verdict.BLOCKS] == ["uk"]
+
+
+def test_a_letter_is_looked_at_once_in_each_language_it_is_written_in(
+    session: Session, now: datetime
+) -> None:
+    letter = prepare(session, now, en="Hello everybody.", vi="Xin chào.")
+
+    rows = look(session, letter, now).rows
+
+    good = [row.lang for row in rows if row.message.startswith("Markup")]
+    short = [row.lang for row in rows if row.message.startswith("The preview line should")]
+    assert sorted({*good, *short}) == ["en", "vi"]
+
+
+def test_a_note_and_a_subject_that_some_readers_cannot_read_are_told(
+    session: Session, now: datetime
+) -> None:
+    issue = prepare_digest(session, now)
+    note = {"en": ("Our subject", "", "The office is closed on Friday.")}
+    newsletters.edit(session, issue, issue.title, (), note, WHO, now)
+
+    check = look(session, issue, now)
+
+    words = ("The note is not in", "There is no subject in")
+    told = [(row.message, row.lang) for row in check.rows if row.message.startswith(words)]
+    assert told == [
+        ("The note is not in this language: %(number)d readers get it in another one.", "cs"),
+        ("There is no subject in this language: %(number)d readers get a proposed one.", "cs"),
+    ]
+    assert "The office is closed on Friday." in check.letters["cs"].rendered.text
+    assert check.blockers == ()
+
+
+def test_a_digest_without_note_and_subject_is_worth_no_warning(
+    session: Session, now: datetime
+) -> None:
+    issue = prepare_digest(session, now)
+
+    warnings = list_warnings(look(session, issue, now))
+
+    assert [text for text in warnings if "note" in text or "subject" in text] == []
 
 
 def test_who_is_left_out_is_counted(session: Session, now: datetime) -> None:

@@ -13,11 +13,6 @@ from mailer.usecases.outages import (
     find_silence,
     find_trouble,
 )
-from mailer.worker import engine, timetable
-
-
-def test_the_notes_are_found_where_the_worker_leaves_them() -> None:
-    assert (engine.TROUBLE, timetable.TICK) == (PROVIDER_TROUBLE, WORKER_TICK)
 
 
 def test_a_worker_that_was_never_heard_of_is_silent(session: Session, now: datetime) -> None:

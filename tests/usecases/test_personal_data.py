@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.errors import TooMany
+from mailer.storage import ledger
 from mailer.storage.audit import AuditEntry
 from mailer.storage.consents import Consent
 from mailer.storage.deliveries import Attempt, Delivery
@@ -19,6 +20,13 @@ from mailer.usecases import letters, personal_data, subscriptions
 from tests.usecases.readers import TRACE, add_reader, key_of, list_mails, set_up, sign_up
 
 ADDRESS = "anna@example.org"
+
+
+def queue(session: Session, reader: Subscriber, template: str, now: datetime) -> Delivery:
+    day = timedelta(days=1)
+    return letters.queue(
+        session, template, subscriber=reader, language="cs", context={}, now=now, lives=day
+    )
 
 
 def test_send_link_goes_to_the_subscriber_three_times_a_day(
@@ -94,18 +102,63 @@ def test_erase_leaves_no_address_anywhere(session: Session, now: datetime) -> No
     session.expire_all()
     assert session.scalar(select(func.count()).select_from(Subscriber)) == 0
     assert session.scalar(select(func.count()).select_from(Consent)) == 0
-    assert (mail.address, mail.address_key, mail.reader_id, mail.last_text) == ("", "", None, "")
+    assert (mail.address, mail.reader_id, mail.last_text) == ("", None, "")
     assert session.scalars(select(Attempt.text)).all() == [""]
     assert (mail.state, mail.reason) == (DeliveryState.CANCELLED, "erased")
     assert session.scalars(select(AuditEntry.action)).all() == ["subscriber erased"]
 
 
+@pytest.mark.parametrize(
+    ("state", "template", "is_kept"),
+    [
+        (SubscriberState.PENDING, "confirm", True),
+        (SubscriberState.PENDING, "preferences", False),
+        (SubscriberState.CONFIRMED, "confirm", False),
+        (SubscriberState.CONFIRMED, "address_change", True),
+        (SubscriberState.CONFIRMED, "already", False),
+    ],
+)
+def test_erase_keeps_the_code_of_an_address_that_was_asked_and_never_answered(
+    session: Session, now: datetime, state: SubscriberState, template: str, is_kept: bool
+) -> None:
+    reader = add_reader(session, now, state)
+    mail = queue(session, reader, template, now)
+
+    personal_data.erase(session, reader, who="clock", now=now)
+
+    session.expire_all()
+    assert mail.address_key == (key_of(ADDRESS) if is_kept else "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (DeliveryState.QUEUED, DeliveryState.CANCELLED),
+        (DeliveryState.CLAIMED, DeliveryState.CANCELLED),
+        (DeliveryState.DEFERRED, DeliveryState.CANCELLED),
+        (DeliveryState.HANDING_OFF, DeliveryState.UNKNOWN),
+        (DeliveryState.UNKNOWN, DeliveryState.UNKNOWN),
+        (DeliveryState.REJECTED, DeliveryState.REJECTED),
+    ],
+)
+def test_erase_ends_every_mail_for_good(
+    session: Session, now: datetime, before: DeliveryState, after: DeliveryState
+) -> None:
+    reader = add_reader(session, now)
+    mail = queue(session, reader, "preferences", now)
+    mail.state = before
+    session.flush()
+
+    personal_data.erase(session, reader, who="subscriber", now=now)
+    requeued = ledger.requeue_unknown(session, now)
+
+    session.expire_all()
+    assert (mail.state, requeued) == (after, 0)
+
+
 def test_erase_keeps_the_ledger_of_what_was_sent(session: Session, now: datetime) -> None:
     reader = add_reader(session, now)
-    mail = letters.queue(
-        session, "preferences", subscriber=reader, language="cs", context={}, now=now,
-        lives=timedelta(days=1),
-    )  # fmt: skip
+    mail = queue(session, reader, "preferences", now)
     mail.state = DeliveryState.ACCEPTED
     session.flush()
 

@@ -8,14 +8,15 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import Cadence, ConsentAction, SignUpStep, SubscriberState
-from mailer.domain.delivery import DeliveryKind, DeliveryState
+from mailer.domain.delivery import DeliveryKind, DeliveryState, Priority
 from mailer.domain.errors import Invalid, NotFound, Refused
 from mailer.domain.imports import Columns, Fate
 from mailer.message.links import TimedLink
 from mailer.storage.audit import AuditEntry
 from mailer.storage.consents import Consent, list_consents
 from mailer.storage.db import Sessions
-from mailer.storage.deliveries import Delivery, claim_transactional
+from mailer.storage.deliveries import Delivery
+from mailer.storage.ledger import claim_transactional
 from mailer.storage.settings import Setting
 from mailer.storage.subscribers import Filter, Subscriber, find_by_key, list_subscribers
 from mailer.storage.suppressions import Scope, is_suppressed, suppress
@@ -227,7 +228,7 @@ def test_ask_writes_people_proof_and_a_question_each(session: Session, now: date
     ]
     assert (mails[0].kind, mails[0].state) == (DeliveryKind.TRANSACTIONAL, DeliveryState.QUEUED)
     assert (mails[0].reader_id, mails[0].subscriber_id) == (anna.public_id, anna.id)
-    assert mails[0].next_at == now + GRACE
+    assert (mails[0].next_at, mails[0].priority) == (now + GRACE, Priority.IN_BULK)
     assert mails[0].context["jti"] != mails[1].context["jti"]
 
 

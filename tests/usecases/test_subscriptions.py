@@ -119,6 +119,35 @@ def test_sign_up_writes_to_an_address_once_a_day_and_three_times_in_all(
     assert len(list_mails(session)) == 3
 
 
+def test_sign_up_limit_outlives_the_erasure_of_the_unconfirmed(
+    session: Session, now: datetime
+) -> None:
+    set_up(session, now)
+    mailed = []
+
+    for day in range(60):
+        today = now + day * A_DAY
+        subscriptions.forget_unconfirmed(session, today)
+        if sign_up(session, "anna@example.org", today) is SignUpStep.CONFIRM:
+            mailed.append(day)
+
+    assert mailed == [0, 1, 2, 31, 32, 33]
+
+
+def test_sign_up_after_ones_own_erasure_is_answered_at_once(
+    session: Session, now: datetime
+) -> None:
+    set_up(session, now)
+    sign_up(session, "anna@example.org", now)
+    reader = session.scalars(select(Subscriber)).one()
+    subscriptions.confirm(session, link_to(reader, now), trace=TRACE, now=now)
+    personal_data.erase(session, reader, who="subscriber", now=now)
+
+    step = sign_up(session, "anna@example.org", now)
+
+    assert step is SignUpStep.CONFIRM
+
+
 def test_sign_up_again_takes_the_newest_wishes_until_confirmed(
     session: Session, now: datetime
 ) -> None:
@@ -337,3 +366,29 @@ def test_forget_unconfirmed_erases_only_what_is_old_and_pending(
     left = set(session.scalars(select(Subscriber.address)))
     assert (number, left) == (1, {"young@example.org", "anna@example.org"})
     assert [address for _, address in list_mails(session)] == ["", "young@example.org"]
+
+
+def test_forget_unconfirmed_waits_as_long_as_the_last_link_works(
+    session: Session, now: datetime
+) -> None:
+    set_up(session, now)
+    sign_up(session, "anna@example.org", now)
+    sign_up(session, "anna@example.org", now + 6 * A_DAY)
+
+    numbers = [subscriptions.forget_unconfirmed(session, now + days * A_DAY) for days in (13, 14)]
+
+    assert numbers == [0, 1]
+
+
+def test_forget_unconfirmed_drops_codes_that_count_for_nothing_any_more(
+    session: Session, now: datetime
+) -> None:
+    set_up(session, now)
+    sign_up(session, "anna@example.org", now)
+
+    codes = []
+    for days in (8, 30, 31):
+        subscriptions.forget_unconfirmed(session, now + days * A_DAY)
+        codes.append(session.scalar(select(Delivery.address_key)))
+
+    assert codes == [key_of("anna@example.org"), key_of("anna@example.org"), ""]

@@ -163,7 +163,7 @@ def test_pages_of_the_desk_are_not_kept_by_caches(desk: Desk) -> None:
     answer = desk.sign_in().get("/desk/account")
 
     assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Vary"] == "Cookie"
+    assert answer.headers["Vary"] == "Accept-Encoding, Cookie"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-from flask.testing import FlaskClient
 
 from tests.web.desk import Desk
 from tests.web.world import World, is_desk
@@ -22,14 +21,10 @@ def dump(desk: Desk) -> Iterator[str]:
     connection.close()
 
 
-def open_browser(world: World, who: str) -> FlaskClient:
-    return world.desk.browse().client if who == "a stranger" else world.desk.sign_in(who).client
-
-
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("who", ["a stranger", "admin"])
-def test_looking_at_any_page_changes_nothing(world: World, who: str, method: str) -> None:
-    browser = open_browser(world, who)
+@pytest.mark.parametrize("role", ["", "admin"])
+def test_looking_at_any_page_changes_nothing(world: World, role: str, method: str) -> None:
+    browser = world.browse(role).client
     before = list(dump(world.desk))
 
     changed_by = []
@@ -44,7 +39,7 @@ def test_looking_at_any_page_changes_nothing(world: World, who: str, method: str
 
 def test_every_page_is_there(world: World) -> None:
     """All but the way in, which a coordinator has passed already."""
-    browser = open_browser(world, "admin")
+    browser = world.browse("admin").client
     elsewhere = {"/": 302, "/desk/setup": 303, "/desk/sign-in": 302}
 
     answers = {path: browser.get(path).status_code for path in world.list_paths()}
@@ -53,7 +48,7 @@ def test_every_page_is_there(world: World) -> None:
 
 
 def test_page_of_something_that_is_not_there_is_not_found(world: World) -> None:
-    browser = open_browser(world, "admin")
+    browser = world.browse("admin").client
     rules = [rule for rule in world.list_rules() if rule.arguments - {"lang"}]
     nothing = dict.fromkeys(world.values, 999_999) | {"lang": "en", "token": "no-such-token"}
 
@@ -64,7 +59,7 @@ def test_page_of_something_that_is_not_there_is_not_found(world: World) -> None:
 
 
 def test_pages_outside_the_desk_set_no_cookie(world: World) -> None:
-    browser = open_browser(world, "a stranger")
+    browser = world.browse().client
     paths = [path for path in world.list_paths() if not is_desk(path)]
 
     with_cookie = [path for path in paths if "Set-Cookie" in browser.get(path).headers]
@@ -74,7 +69,7 @@ def test_pages_outside_the_desk_set_no_cookie(world: World) -> None:
 
 
 def test_pages_behind_a_key_stay_out_of_caches_searches_and_referrers(world: World) -> None:
-    browser = open_browser(world, "a stranger")
+    browser = world.browse().client
     paths = [path for path in world.list_paths() if path.startswith(TOKEN_ROOMS)]
 
     headers = {path: browser.get(path).headers for path in paths}
@@ -89,7 +84,7 @@ def test_pages_behind_a_key_stay_out_of_caches_searches_and_referrers(world: Wor
 
 @pytest.mark.parametrize("room", ["/c/", "/u/", "/a/", "/d/"])
 def test_scanner_that_opens_a_link_twice_leaves_it_usable(world: World, room: str) -> None:
-    browser = open_browser(world, "a stranger")
+    browser = world.browse().client
     path = next(path for path in world.list_paths() if path.startswith(room))
 
     codes = [browser.open(path, method=method).status_code for method in ("HEAD", "GET", "GET")]

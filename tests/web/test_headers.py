@@ -25,7 +25,7 @@ def read_policy(policy: str) -> dict[str, set[str]]:
 
 
 def test_every_page_has_the_headers_that_protect_it(world: World) -> None:
-    browser = world.desk.sign_in().client
+    browser = world.browse("admin").client
 
     answers = {path: browser.get(path) for path in world.list_paths()}
 
@@ -39,7 +39,7 @@ def test_every_page_has_the_headers_that_protect_it(world: World) -> None:
 
 
 def test_only_letters_have_a_policy_of_their_own(world: World) -> None:
-    browser = world.desk.sign_in().client
+    browser = world.browse("admin").client
 
     policies = {
         path: browser.get(path).headers["Content-Security-Policy"] for path in world.list_paths()
@@ -58,7 +58,7 @@ def test_only_letters_have_a_policy_of_their_own(world: World) -> None:
 def test_desk_may_frame_a_letter_even_where_there_is_none(world: World, language: str) -> None:
     path = f"/desk/newsletters/{world.letters['draft']}/letter?variant={language}"
 
-    answer = world.desk.sign_in().get(path)
+    answer = world.browse("admin").get(path)
 
     assert answer.headers["Content-Security-Policy"] == LETTER_POLICY
 
@@ -102,7 +102,7 @@ def test_letters_may_run_nothing_and_send_nothing() -> None:
 def test_mistakes_and_files_are_as_well_protected(
     world: World, method: str, path: str, code: int
 ) -> None:
-    answer = world.desk.browse().client.open(path, method=method)
+    answer = world.browse().client.open(path, method=method)
     answer.close()
 
     assert answer.status_code == code
@@ -111,7 +111,7 @@ def test_mistakes_and_files_are_as_well_protected(
 
 
 def test_form_from_another_site_is_refused_with_the_same_headers(world: World) -> None:
-    browser = world.desk.browse().client
+    browser = world.browse().client
 
     answer = browser.post("/en/subscribe", headers={"Sec-Fetch-Site": "cross-site"})
 
@@ -134,6 +134,6 @@ def test_encryption_is_asked_for_where_there_is_some(encrypted_desk: Desk, path:
 
 
 def test_encryption_is_not_asked_for_on_a_machine_without(world: World) -> None:
-    answer = world.desk.browse().get("/en/")
+    answer = world.browse().get("/en/")
 
     assert "Strict-Transport-Security" not in answer.headers

@@ -43,7 +43,7 @@ def ask(world: World) -> Ask:
     app = create_app(replace(parts, sessions=open_sessions(engine, reads_only=True)))
     browsers: dict[str, tuple[FlaskClient, str]] = {STRANGER: (app.test_client(), "")}
     for role in ROLES:
-        cookie = world.desk.sign_in(role).cookie
+        cookie = world.browse(role).cookie
         client = app.test_client()
         client.set_cookie("desk", cookie, path="/desk")
         browsers[role] = client, Browser(client).token("/desk/account")

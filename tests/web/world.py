@@ -42,7 +42,7 @@ from mailer.usecases.subscriber_import import Mode
 from mailer.usecases.websites import import_website
 from tests.letters import WHO, add_letter, prepare
 from tests.people import add_subscriber
-from tests.web.desk import SECRET, Desk, open_desk
+from tests.web.desk import SECRET, Browser, Desk, open_desk
 
 Values = dict[str, str | int]
 
@@ -64,6 +64,16 @@ class World:
     letters: dict[str, int]
     values: Values = field(default_factory=dict)
     special: dict[str, Values] = field(default_factory=dict)
+    _signed_in: dict[str, Browser] = field(default_factory=dict)
+
+    def browse(self, role: str = "") -> Browser:
+        """The browser of the coordinator of that role, or of a stranger. Each signs in once: who
+        does it too often is taken for a guesser."""
+        if not role:
+            return self.desk.browse()
+        if role not in self._signed_in:
+            self._signed_in[role] = self.desk.sign_in(role)
+        return self._signed_in[role]
 
     def list_rules(self, method: str = "GET") -> list[Rule]:
         """All addresses that take this method, but those of static files."""

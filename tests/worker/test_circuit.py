@@ -63,3 +63,14 @@ def test_circuit_forgets_its_faults_when_something_goes_through(now: datetime) -
     assert (circuit.is_open(now), circuit.reason) == (False, "")
     circuit.trip("connection refused", now)
     assert circuit.retry_at == now + timedelta(seconds=30)
+
+
+def test_circuit_outlives_a_long_outage(now: datetime) -> None:
+    circuit = Circuit()
+
+    for _ in range(100):
+        circuit.trip("down", now)
+        now = circuit.retry_at or now
+
+    assert circuit.retry_at is not None
+    assert circuit.is_open(circuit.retry_at - timedelta(minutes=15))

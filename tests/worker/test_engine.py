@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from mailer import clock
 from mailer.domain.consent import SubscriberState
@@ -21,11 +24,12 @@ from mailer.storage.subscribers import Subscriber
 from mailer.usecases import letters, newsletters
 from mailer.usecases.writing import LetterWriter
 from mailer.worker.builder import Builder, Sending
-from mailer.worker.engine import Engine
+from mailer.worker.engine import Engine, Pace
 from tests.letters import BASE_URL, WHO, start_letter
 from tests.people import add_people, add_subscriber
 
 KEY = "k" * 40
+PACE = Pace()
 
 
 class ScriptedSender:
@@ -58,11 +62,11 @@ def answer(
     return fate, phase, code, text
 
 
-def build_engine(sessions: Sessions, sender: object, now: datetime) -> Engine:
+def build_engine(sessions: Sessions, sender: object, now: datetime, pace: Pace = PACE) -> Engine:
     links = Links(BASE_URL, [KEY])
     sending = Sending("news@example.org", "", "", BASE_URL, KEY.encode())
     builder = Builder(sending, links, LetterWriter(Renderer(), links, BASE_URL))
-    return Engine(sessions, sender, builder, clock.fixed(now), "test")
+    return Engine(sessions, sender, builder, clock.fixed(now), "test", pace)
 
 
 def read_deliveries(sessions: Sessions) -> list[Delivery]:
@@ -296,3 +300,49 @@ def test_engine_stops_within_a_batch_when_paused(sessions: Sessions, now: dateti
     assert sorted(mail.recipient for mail in sender.sent) == [
         f"reader{i:04}@example.org" for i in range(3)
     ]
+
+
+def test_engine_survives_a_mistake_of_ours(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 2, now)
+    start_letter(sessions, now)
+    stop = threading.Event()
+    sender = ScriptedSender()
+    rounds = []
+
+    def break_off(batch: Sequence[Mail], gate: Gate) -> Iterator[Outcome]:
+        rounds.append(len(batch))
+        stop.set()
+        raise TypeError("a provider's odd answer")
+
+    sender.send = break_off  # type: ignore[method-assign]  # a bug in a provider
+
+    build_engine(sessions, sender, now).run(stop)
+
+    assert rounds == [1]
+    assert [row.state.value for row in read_deliveries(sessions)] == ["queued", "queued"]
+
+
+def test_engine_writes_an_outcome_down_although_the_database_is_busy(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        add_people(session, 1, now)
+    start_letter(sessions, now)
+    sender = ScriptedSender()
+    busy = [True, True]
+
+    @contextmanager
+    def often_busy() -> Iterator[Session]:
+        with sessions() as session:
+            # Commit B comes when the mail is out; claims and gates before that pass.
+            if sender.sent and busy:
+                busy.pop()
+                raise OperationalError("commit", {}, Exception("database is locked"))
+            yield session
+
+    engine = build_engine(often_busy, sender, now, Pace(idle_seconds=0.01))
+    engine.run_once()
+
+    assert busy == []
+    assert [row.state.value for row in read_deliveries(sessions)] == ["accepted"]

@@ -15,11 +15,14 @@ from mailer.message.render import Renderer
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter
+from mailer.storage.plans import Plan
 from mailer.storage.settings import find_setting
 from mailer.storage.subscribers import Subscriber
 from mailer.usecases import newsletters
+from mailer.usecases.outages import WORKER_TICK
 from mailer.usecases.setup import set_up
-from mailer.worker.timetable import TICK, Timetable, start_timetable
+from mailer.usecases.users import NewUser, add_user, ensure_roles
+from mailer.worker.timetable import Timetable, start_timetable
 from tests.letters import BASE_URL, WHO, add_letter, start_letter
 from tests.people import add_people, add_subscriber
 
@@ -50,6 +53,14 @@ def read_states(sessions: Sessions) -> dict[str, int]:
 def change_deliveries(sessions: Sessions, **values: object) -> None:
     with sessions() as session:
         session.execute(update(Delivery).values(**values))
+
+
+def list_issues(sessions: Sessions) -> list[tuple[str, str | None]]:
+    with sessions() as session:
+        rows = session.execute(
+            select(Plan.slug, Newsletter.period_key).join(Newsletter.plan).order_by(Newsletter.id)
+        )
+        return [(slug, period_key) for slug, period_key in rows]
 
 
 def at_once(job: Callable[[], None], times: int = 2) -> list[Exception]:
@@ -122,11 +133,14 @@ def test_timetable_of_two_processes_prepares_once(sessions: Sessions, now: datet
 def test_timetable_of_two_processes_makes_one_issue(sessions: Sessions, now: datetime) -> None:
     with sessions() as session:
         set_up(session, None, now)
+        ensure_roles(session)
+        add_user(session, NewUser("anna@example.org", "Anna", "sender"), None, WHO, now)
 
-    at_once(build_timetable(sessions, now + WEEK - LEAD).make_issues)
+    failures = at_once(build_timetable(sessions, now + WEEK - LEAD).make_issues)
 
-    with sessions() as session:
-        assert session.scalars(select(Newsletter.period_key)).all() == ["2026-12-03"]
+    assert failures == []
+    assert list_issues(sessions) == [("weekly", "2026-12-03"), ("monthly", "2026-12-03")]
+    assert read_states(sessions) == {"queued": 2}
 
 
 def test_timetable_makes_an_issue_whose_moment_was_slept_through(
@@ -138,8 +152,7 @@ def test_timetable_makes_an_issue_whose_moment_was_slept_through(
     for minutes in (40, 41):
         build_timetable(sessions, now + WEEK + timedelta(minutes=minutes)).make_issues()
 
-    with sessions() as session:
-        assert session.scalars(select(Newsletter.period_key)).all() == ["2026-12-03"]
+    assert list_issues(sessions) == [("weekly", "2026-12-03"), ("monthly", "2026-12-03")]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +217,7 @@ def test_timetable_gives_no_sign_of_life_beside_a_dead_engine(
     schedulers.append(start_timetable(build_timetable(sessions, now), lambda: alive))
 
     with sessions() as session:
-        assert find_setting(session, TICK) == (now.isoformat() if alive else None)
+        assert find_setting(session, WORKER_TICK) == (now.isoformat() if alive else None)
 
 
 def test_timetable_runs_a_late_job_once(

@@ -30,6 +30,7 @@ from mailer.web.templating import SITE_TZ
 blueprint = Blueprint("dashboard", __name__)
 
 WEEKS = 8
+MISSED_LATELY = timedelta(days=14)
 _FINISHED = (NewsletterState.SENT, NewsletterState.SENDING)
 _STUCK = (NewsletterState.PAUSED, NewsletterState.MISSED)
 
@@ -68,7 +69,7 @@ def show() -> str:
         cards=cards,
         undated=count_undated_events(session()),
         findings=count_open_findings(session()),
-        stuck=list_newsletters(session(), *_STUCK),
+        stuck=_list_stuck(),
         silence=find_silence(session(), now()),
         trouble=find_trouble(session()),
         last=last,
@@ -77,6 +78,16 @@ def show() -> str:
         group_words=GROUPS,
         states=STATES,
     )
+
+
+def _list_stuck() -> list[Newsletter]:
+    """What waits for a person; drafts that were missed long ago wait for nobody any more."""
+    since = now() - MISSED_LATELY
+    return [
+        newsletter
+        for newsletter in list_newsletters(session(), *_STUCK)
+        if newsletter.state == NewsletterState.PAUSED or newsletter.changed_at >= since
+    ]
 
 
 def _open(coming: Coming) -> Card:

@@ -7,7 +7,8 @@ from mailer.domain.errors import NotFound
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.domain.permissions import Permission
 from mailer.message.values import Rendered
-from mailer.storage.newsletters import Newsletter, find_cohort_in, find_variant, get_newsletter
+from mailer.storage.accounts import find_cohort_of
+from mailer.storage.newsletters import Newsletter, find_variant, get_newsletter
 from mailer.usecases import drafts
 from mailer.usecases.editions import Copy, open_edition, write_letter
 from mailer.web.auth import requires
@@ -72,6 +73,10 @@ def _write(newsletter: Newsletter, lang: str, reader: str) -> Rendered | None:
 
 def _read_copy(newsletter: Newsletter, lang: str) -> Rendered | None:
     """The public copy; of a language that has none, what the first of its readers got."""
-    variant = find_variant(newsletter, lang)
-    kept = variant if variant and variant.html else find_cohort_in(session(), newsletter.id, lang)
-    return Rendered(kept.subject, kept.preheader, kept.html, kept.text) if kept else None
+    copy = find_variant(newsletter, lang)
+    if copy and copy.html:
+        return Rendered(copy.subject, copy.preheader, copy.html, copy.text, copy.lang)
+    sent = find_cohort_of(session(), newsletter.id, lang)
+    if sent is None:
+        return None
+    return Rendered(sent.subject, sent.preheader, sent.html, sent.text, sent.language)

@@ -107,6 +107,7 @@ REASONS = (
     N_("Its time passed while the service was not running."),
     N_("nothing new"),
     N_("left or suppressed"),
+    N_("paused"),
     N_("too late"),
     N_("erased"),
 )

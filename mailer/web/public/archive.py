@@ -18,7 +18,17 @@ from mailer.web.public.language import page_code, reading
 from mailer.web.requests import letter_response
 
 LONGEST_LIST = 50
-_PUBLIC_STATES = frozenset({NewsletterState.SENDING, NewsletterState.SENT})
+_PUBLIC_STATES = frozenset(
+    {
+        NewsletterState.SENDING,
+        NewsletterState.SENT,
+        NewsletterState.PAUSED,
+        NewsletterState.CANCELLED,
+    }
+)
+"""Those in which somebody may have the mail, whose link leads here. What was paused or cancelled
+before the first mail left has no copy to show."""
+
 _PERSONAL = re.compile(rf"/[up]/[A-Za-z0-9_.-]{{{TOKEN_LENGTH}}}")
 
 blueprint = Blueprint("archive", __name__)

@@ -31,7 +31,12 @@ class SlugConverter(BaseConverter):
 
 
 def choose_language() -> None:
-    """Set the words of this page by its address (`/cs/…`) or by `?lang=`, which token pages use."""
+    """Set the words of this page by its address (`/cs/…`) or by `?lang=`, which token pages use.
+
+    The desk speaks its coordinator's language, whatever its addresses say.
+    """
+    if request.path.startswith("/desk"):
+        return
     asked = (page_code(), request.path.split("/", 2)[1], request.args.get("lang", ""))
     code = next((code for code in asked if code in KNOWN), "")
     if code:

@@ -63,8 +63,29 @@ def test_list_falls_back_with_a_notice(site: Site) -> None:
     assert 'class="note"' in page
 
 
+@pytest.mark.parametrize("state", [_S.PAUSED, _S.CANCELLED])
+def test_letter_that_was_interrupted_opens_from_its_mail_only(
+    site: Site, state: NewsletterState
+) -> None:
+    add_issue(site, state=state, en="Half sent")
+
+    codes = [site.get(f"/en/archive/first{rest}").status_code for rest in ("", "/letter")]
+
+    assert codes == [200, 200]
+    assert "Half sent" not in site.read("/en/archive")
+
+
+@pytest.mark.parametrize("state", [_S.PAUSED, _S.CANCELLED])
+def test_letter_that_was_interrupted_before_it_began_is_not_there(
+    site: Site, state: NewsletterState
+) -> None:
+    add_issue(site, state=state)
+
+    assert site.get("/en/archive/first").status_code == 404
+
+
 @pytest.mark.parametrize(
-    "state", [state for state in NewsletterState if state not in (_S.SENT, _S.SENDING)]
+    "state", [_S.DRAFT, _S.SCHEDULED, _S.PREPARING, _S.SKIPPED_EMPTY, _S.MISSED]
 )
 def test_letters_that_were_not_sent_are_not_there(site: Site, state: NewsletterState) -> None:
     add_issue(site, state=state, en="Secret")

@@ -7,9 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import SubscriberState
-from mailer.domain.delivery import DeliveryKind, DeliveryState, Next
+from mailer.domain.delivery import DeliveryKind, DeliveryState, Next, Priority
 from mailer.domain.newsletter import NewsletterState
-from mailer.storage import deliveries
+from mailer.storage import ledger
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Attempt, Claim, Delivery
 from mailer.storage.newsletters import get_newsletter
@@ -31,7 +31,7 @@ def newsletter_id(sessions: Sessions, now: datetime) -> int:
 
 def claim(sessions: Sessions, now: datetime, owner: str = "a", limit: int = 10) -> list[Claim]:
     with sessions() as session:
-        return deliveries.claim_newsletter(session, owner, now, LEASE, limit)
+        return ledger.claim_newsletter(session, owner, now, LEASE, limit)
 
 
 def read_states(sessions: Sessions) -> list[str]:
@@ -41,7 +41,7 @@ def read_states(sessions: Sessions) -> list[str]:
 
 def may_leave(sessions: Sessions, claimed: Claim, now: datetime) -> bool:
     with sessions() as session:
-        return deliveries.hand_off(session, claimed.id, claimed.generation, now)
+        return ledger.hand_off(session, claimed.id, claimed.generation, now)
 
 
 def test_claim_takes_each_row_once(sessions: Sessions, newsletter_id: int, now: datetime) -> None:
@@ -68,7 +68,7 @@ def test_hand_off_refuses_an_older_generation(
 ) -> None:
     stale = claim(sessions, now)[0]
     with sessions() as session:
-        deliveries.release(session, "a", now)
+        ledger.release(session, "a", now)
     fresh = claim(sessions, now, "b")[0]
 
     assert stale.id == fresh.id
@@ -90,6 +90,7 @@ def test_hand_off_refuses_when_the_lease_is_over(
         ("unsubscribes", "suppressed"),
         ("is suppressed", "suppressed"),
         ("is erased", "suppressed"),
+        ("pauses", "suppressed"),
         ("newsletter is paused", "queued"),
     ],
 )
@@ -102,7 +103,7 @@ def test_hand_off_sees_what_changed_after_the_claim(
 
     passed = may_leave(sessions, claimed, now)
     with sessions() as session:
-        deliveries.settle_held(session, claimed.id, claimed.generation, now)
+        ledger.settle_held(session, claimed.id, claimed.generation, now)
 
     assert passed is False
     assert read_states(sessions)[0] == state
@@ -117,6 +118,8 @@ def make_change(
         subscriber.state = SubscriberState.UNSUBSCRIBED
     elif change == "is suppressed":
         suppress(session, claimed.address, Scope.NEWSLETTERS, "left", now)
+    elif change == "pauses":
+        subscriber.paused_until = now + timedelta(days=30)
     elif change == "is erased":
         session.delete(subscriber)
     else:
@@ -128,8 +131,8 @@ def test_settle_held_leaves_a_cancelled_row_alone(
 ) -> None:
     claimed = claim(sessions, now)[0]
     with sessions() as session:
-        deliveries.cancel_open(session, newsletter_id, now)
-        deliveries.settle_held(session, claimed.id, claimed.generation, now)
+        ledger.cancel_open(session, newsletter_id, now)
+        ledger.settle_held(session, claimed.id, claimed.generation, now)
 
     assert read_states(sessions) == ["cancelled"] * 3
 
@@ -142,7 +145,7 @@ def test_record_writes_the_fate_once(sessions: Sessions, newsletter_id: int, now
     for state in (DeliveryState.ACCEPTED, DeliveryState.REJECTED):
         with sessions() as session:
             written.append(
-                deliveries.record(session, claimed, Next(state), now, outcome=state, code=250)
+                ledger.record(session, claimed, Next(state), now, outcome=state, code=250)
             )
 
     assert written == [True, False]
@@ -158,7 +161,7 @@ def test_record_keeps_an_attempt_unless_accepted_at_once(
     claimed = claim(sessions, now)[0]
     may_leave(sessions, claimed, now)
     with sessions() as session:
-        deliveries.record(session, claimed, Next(state), now, outcome=state, code=550, text="no")
+        ledger.record(session, claimed, Next(state), now, outcome=state, code=550, text="no")
 
     with sessions() as session:
         assert len(session.scalars(select(Attempt)).all()) == attempts
@@ -171,7 +174,7 @@ def test_recover_queues_claims_and_marks_hand_offs_unknown(
     may_leave(sessions, first, now)
 
     with sessions() as session:
-        counts = deliveries.recover(session, now, WAIT, sole_sender=True)
+        counts = ledger.recover(session, now, WAIT, sole_sender=True)
 
     assert counts == (2, 1)
     assert read_states(sessions) == ["unknown", "queued", "queued"]
@@ -183,9 +186,9 @@ def test_recover_leaves_running_leases_of_others_alone(
     claim(sessions, now)
 
     with sessions() as session:
-        early = deliveries.recover(session, now, WAIT, sole_sender=False)
+        early = ledger.recover(session, now, WAIT, sole_sender=False)
     with sessions() as session:
-        late = deliveries.recover(session, now + LEASE, WAIT, sole_sender=False)
+        late = ledger.recover(session, now + LEASE, WAIT, sole_sender=False)
 
     assert (early, late) == ((0, 0), (3, 0))
 
@@ -199,10 +202,10 @@ def test_unknown_is_resent_once_and_never_a_third_time(
         if claimed:
             may_leave(sessions, claimed, moment)
         with sessions() as session:
-            deliveries.recover(session, moment, WAIT, sole_sender=True)
+            ledger.recover(session, moment, WAIT, sole_sender=True)
         moment += WAIT
         with sessions() as session:
-            counts.append(deliveries.requeue_unknown(session, moment))
+            counts.append(ledger.requeue_unknown(session, moment))
 
     assert counts == [1, 0, 0]
     assert read_states(sessions) == ["unknown", "queued", "queued"]
@@ -214,12 +217,12 @@ def test_unknown_waits_before_it_is_resent(
     first = claim(sessions, now)[0]
     may_leave(sessions, first, now)
     with sessions() as session:
-        deliveries.recover(session, now, WAIT, sole_sender=True)
+        ledger.recover(session, now, WAIT, sole_sender=True)
 
     with sessions() as session:
-        early = deliveries.requeue_unknown(session, now)
+        early = ledger.requeue_unknown(session, now)
     with sessions() as session:
-        late = deliveries.requeue_unknown(session, now + WAIT)
+        late = ledger.requeue_unknown(session, now + WAIT)
 
     assert (early, late) == (0, 1)
 
@@ -228,32 +231,103 @@ def test_expire_ends_what_waits_too_long(
     sessions: Sessions, newsletter_id: int, now: datetime
 ) -> None:
     with sessions() as session:
-        expired = deliveries.expire(session, now + timedelta(days=6))
+        expired = ledger.expire(session, now + timedelta(days=6))
 
     assert expired == 3
     assert read_states(sessions) == ["expired"] * 3
+
+
+def test_requeue_leaves_those_erased_alone(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claimed, *_ = claim(sessions, now)
+    assert claimed.subscriber_id
+    with sessions() as session:
+        ledger.record(
+            session, claimed, Next(DeliveryState.REJECTED), now, outcome="refused", code=550
+        )
+        ledger.forget(session, claimed.subscriber_id, now, keys_of=())
+
+    with sessions() as session:
+        requeued = ledger.requeue(
+            session, newsletter_id, [DeliveryState.REJECTED], now + LEASE, now
+        )
+
+    assert requeued == 0
+
+
+def test_forget_fences_off_an_answer_that_is_still_to_come(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claimed, *_ = claim(sessions, now)
+    assert claimed.subscriber_id
+    may_leave(sessions, claimed, now)
+    with sessions() as session:
+        ledger.forget(session, claimed.subscriber_id, now, keys_of=())
+
+    with sessions() as session:
+        later = Next(DeliveryState.DEFERRED, now)
+        text = f"450 {claimed.address} is busy"
+        written = ledger.record(session, claimed, later, now, outcome="retry", text=text)
+
+    with sessions() as session:
+        row = session.get_one(Delivery, claimed.id)
+        kept = (row.state, row.address, row.last_text, session.scalars(select(Attempt)).all())
+    assert (written, kept) == (False, (DeliveryState.UNKNOWN, "", "", []))
+
+
+def add_question(session: Session, address: str, now: datetime, priority: Priority) -> None:
+    session.add(
+        Delivery(
+            kind=DeliveryKind.TRANSACTIONAL,
+            language="en",
+            address=address,
+            address_key=address,
+            priority=priority,
+            template="confirm",
+            context={},
+            next_at=now,
+            expires_at=now + LEASE,
+            created_at=now,
+            changed_at=now,
+        )
+    )
+    session.flush()
+
+
+@pytest.mark.parametrize(
+    ("priority", "limit", "expected"),
+    [
+        (None, 1, ["waiting@example.org"]),
+        (None, 10, ["asked@example.org", "waiting@example.org"]),
+        (Priority.WAITED_FOR, 10, ["waiting@example.org"]),
+        (Priority.IN_BULK, 10, ["asked@example.org"]),
+    ],
+)
+def test_claim_takes_first_what_somebody_waits_for(
+    sessions: Sessions,
+    now: datetime,
+    priority: Priority | None,
+    limit: int,
+    expected: list[str],
+) -> None:
+    with sessions() as session:
+        add_question(session, "asked@example.org", now, Priority.IN_BULK)
+        add_question(session, "waiting@example.org", now, Priority.WAITED_FOR)
+
+    with sessions() as session:
+        claimed = ledger.claim_transactional(session, "a", now, LEASE, limit, priority)
+
+    assert sorted(row.address for row in claimed) == expected
 
 
 def test_transactional_mail_has_a_claim_of_its_own(
     sessions: Sessions, newsletter_id: int, now: datetime
 ) -> None:
     with sessions() as session:
-        session.add(
-            Delivery(
-                kind=DeliveryKind.TRANSACTIONAL,
-                language="en",
-                address="new@example.org",
-                address_key="new@example.org",
-                template="confirm",
-                context={},
-                next_at=now,
-                expires_at=now + LEASE,
-                created_at=now,
-                changed_at=now,
-            )
-        )
+        add_question(session, "new@example.org", now, Priority.WAITED_FOR)
     with sessions() as session:
-        urgent = deliveries.claim_transactional(session, "a", now, LEASE, 10)
+        urgent = ledger.claim_transactional(session, "a", now, LEASE, 10)
 
     assert [row.address for row in urgent] == ["new@example.org"]
     assert len(claim(sessions, now)) == 3
