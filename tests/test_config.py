@@ -1,12 +1,15 @@
 """Operator settings: where they come from, which wins, and what is said when they are wrong."""
 
 import tomllib
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
-from mailer.config import EXAMPLE_KEY, Config, Misconfigured, load
+from mailer.config import EXAMPLE_KEY, LONGEST_WAIT, Config, Misconfigured, load
+from mailer.domain.delivery import ANSWER_WAIT
+from mailer.message.headers import Person, check_person, date_value, message_id
 
 ROOT = Path(__file__).parent.parent
 KEY = "k" * 40
@@ -129,6 +132,172 @@ def test_a_broken_file_says_what_to_do(tmp_path: Path, text: str | None, says: s
 
     with pytest.raises(Misconfigured, match=says):
         load(path)
+
+
+def say_mistake(**sections: dict[str, object]) -> list[str]:
+    """Key and sentence of each mistake in settings that are otherwise good."""
+    with pytest.raises(Misconfigured) as caught:
+        load(**{"site": {"secret_keys": [KEY]}, **sections})
+    return caught.value.mistakes
+
+
+PLAIN = "expected a plain address such as news@example.org, without a name"
+ASCII = "expected the name in ASCII letters, as the registrar keeps it: xn--…"
+
+
+@pytest.mark.parametrize("key", ["from_address", "reply_to", "unsubscribe_address"])
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("News <news@example.org>", PLAIN),
+        ("news", PLAIN),
+        ("news@localhost", PLAIN),
+        ("news@-example.org", PLAIN),
+        ("ne ws@example.org", PLAIN),
+        (".news@example.org", PLAIN),
+        ("news@example.org\n", PLAIN),
+        ("příspěvky@example.org", PLAIN),
+        (f"{'a' * 65}@example.org", PLAIN),
+        ("news@příklad.cz", ASCII),
+        ("=?utf-8?q?news?=@example.org", "expected an address without “=?”"),
+    ],
+)
+def test_an_address_that_no_mail_could_carry_is_refused(key: str, address: str, says: str) -> None:
+    mistakes = say_mistake(mail={key: address})
+
+    assert [mistake.partition(",")[0] for mistake in mistakes] == [
+        f"mail.{key}: {says}".partition(",")[0]
+    ]
+
+
+@pytest.mark.parametrize(
+    "address", ["news@example.org", "o'neil+list/a=b@xn--pklad-1sa0o.cz", f"{'a' * 64}@b.example"]
+)
+def test_an_address_that_is_taken_can_stand_in_a_header(address: str, now: datetime) -> None:
+    config = load(site={"secret_keys": [KEY]}, mail={"from_address": address})
+
+    domain = config.mail.from_address.partition("@")[2]
+    check_person(
+        Person(
+            address=config.mail.from_address,
+            date=date_value(now),
+            message_id=message_id(1, b"key", domain),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("https://příklad.cz", ASCII),
+        ("https://news.example.org/letters", "expected scheme, host and port only"),
+        ("https://news.example.org?a=b", "expected scheme, host and port only"),
+        ("https://anna@news.example.org", "expected scheme, host and port only"),
+        ("https://news_example.org", "expected an address such as https://news.example.org"),
+        ("https://news.example.org>", "expected an address such as https://news.example.org"),
+        ("https://news.example.org:port", "port could not be cast to integer"),
+        ("ftp://news.example.org", "expected an address such as https://news.example.org"),
+    ],
+)
+def test_an_origin_that_no_link_could_begin_with_is_refused(url: str, says: str) -> None:
+    mistakes = say_mistake(site={"secret_keys": [KEY], "base_url": url})
+
+    assert [mistake[: len(says) + 15] for mistake in mistakes] == [f"site.base_url: {says}"]
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("https://news.example.org/", "https://news.example.org"),
+        ("HTTPS://News.Example.org:8443", "https://news.example.org:8443"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("https://xn--pklad-1sa0o.cz", "https://xn--pklad-1sa0o.cz"),
+    ],
+)
+def test_an_origin_is_kept_in_one_spelling(written: str, kept: str) -> None:
+    config = load(site={"secret_keys": [KEY], "base_url": written})
+
+    assert config.site.base_url == kept
+
+
+def test_the_key_of_brevo_leaves_this_machine_encrypted() -> None:
+    mistakes = say_mistake(brevo={"base_url": "http://api.example.org"})
+
+    assert mistakes == ["brevo.base_url: expected https://…: the key and every address go there"]
+    for url in ("http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9"):
+        assert load(site={"secret_keys": [KEY]}, brevo={"base_url": url}).brevo.base_url == url
+
+
+@pytest.mark.parametrize(
+    ("section", "key"), [("smtp", "reply_seconds"), ("brevo", "timeout_seconds")]
+)
+def test_no_answer_is_waited_for_longer_than_a_mail_is_ours(section: str, key: str) -> None:
+    mistakes = say_mistake(engine={"lease_seconds": 7200}, **{section: {key: LONGEST_WAIT + 1}})
+
+    assert [mistake.partition(":")[0] for mistake in mistakes] == [f"{section}.{key}"]
+    assert ANSWER_WAIT.total_seconds() > LONGEST_WAIT
+
+
+def test_a_claim_outlives_a_slow_server() -> None:
+    mistakes = say_mistake(engine={"lease_seconds": 329})
+
+    assert [mistake.partition(":")[0] for mistake in mistakes] == ["engine.lease_seconds"]
+    assert load(site={"secret_keys": [KEY]}, engine={"lease_seconds": 330})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("MAILER_SITE", "abc", "MAILER_SITE: no such setting"),
+        ("MAILER_DATBASE__URL", "sqlite://", "MAILER_DATBASE__URL: no such setting"),
+        ("MAILER_DATABASE__URI", "sqlite://", "database.uri: no such setting"),
+        ("MAILER_SITE__SECRET_KEYS", "[abc", "site.secret_keys: MAILER_SITE__SECRET_KEYS is no"),
+    ],
+)
+def test_a_slip_in_the_environment_is_reported(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    mistakes = say_mistake()
+
+    assert [mistake[: len(says)] for mistake in mistakes] == [says]
+
+
+@pytest.mark.parametrize("name", ["MAILER_CRASH_AT", "MAILER_TEST_POSTGRES", "MAILER_PORT"])
+def test_other_variables_are_none_of_our_business(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "tcp://10.0.0.1:8000")
+
+    assert load(site={"secret_keys": [KEY]}).web.port == 8000
+
+
+def test_a_missing_secret_file_is_reported_with_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILER_SITE__SECRET_KEYS_FILE", "/nowhere/keys")
+    monkeypatch.setenv("MAILER_WEB__PORT", "none")
+
+    with pytest.raises(Misconfigured) as caught:
+        load(mail={"from_address": "nobody"})
+
+    assert sorted(mistake.partition(":")[0] for mistake in caught.value.mistakes) == [
+        "mail.from_address",
+        "site.secret_keys",
+        "web.port",
+    ]
+
+
+@pytest.mark.parametrize("text", [f"{KEY}\n{'n' * 40}\n", f'["{KEY}", "{"n" * 40}"]'])
+def test_keys_come_from_a_file_in_lines_or_as_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("MAILER_SITE__SECRET_KEYS_FILE", str(keys))
+
+    config = load()
+
+    assert [key.get_secret_value() for key in config.site.secret_keys] == [KEY, "n" * 40]
 
 
 def test_secrets_do_not_show_in_print() -> None:

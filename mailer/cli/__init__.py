@@ -26,8 +26,9 @@ class _Mailer(click.Group):
         except DatabaseError as error:
             if isinstance(error, DataError | IntegrityError):
                 raise  # a mistake of ours, and its traceback says where
+            cause = str(error.orig).partition("\n")[0]
             raise click.ClickException(
-                f"The database cannot be used: {error.orig}. Run `mailer doctor` to see why."
+                f"The database cannot be used: {cause}. Run `mailer doctor` to see why."
             ) from error
 
 

@@ -24,10 +24,10 @@ class Rendered:
 class Frame:
     """What stands around every letter: who sends it, in which language, and its public places.
 
-    `chrome` is the language of the service's own words around a letter in a language that the
-    service does not speak. `view_url` is the web copy; `versions` maps each other language of the letter to its web copy.
+    `view_url` is the web copy; `versions` maps each other language of the letter to its web copy.
     `is_test` marks a test send: personal links are inert. `is_public` marks the web copy: there
-    is nobody to unsubscribe, so the footer offers the sign-up instead.
+    is nobody to unsubscribe, so the footer offers the sign-up instead. `chrome` is the language
+    of the service's own words around a letter in one that it does not speak.
     """
 
     association: Association

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from mailer.clock import Clock
 from mailer.domain import delivery
-from mailer.domain.delivery import DeliveryState, Next
+from mailer.domain.delivery import DeliveryState, Next, Priority
 from mailer.providers.base import Fate, Mail, Outcome, ProviderDown, Sender
 from mailer.storage import ledger
 from mailer.storage.db import Sessions
@@ -92,7 +92,8 @@ class Engine:
         if self._circuit.is_open(self._clock()):
             return 0
         try:
-            return self._send_urgent() + self._send_newsletters()
+            # Newsletters and questions asked in bulk take turns: neither waits for all of the other.
+            return self._send_urgent() + self._send_newsletters() + self._send_bulk()
         except ProviderDown as fault:
             self._trip(fault)
             return 0
@@ -104,16 +105,24 @@ class Engine:
 
     def _send_urgent(self) -> int:
         sent = 0
-        while not self._stop.is_set() and (claims := self._claim(urgent=True)):
+        while not self._stop.is_set() and (claims := self._claim_for_people(Priority.WAITED_FOR)):
             sent += self._send_all(claims, is_urgent=True)
         self._looked_around_at = self._clock()
         return sent
 
     def _send_newsletters(self) -> int:
-        return self._send_all(self._claim(urgent=False), is_urgent=False)
+        with self._sessions() as session:
+            now, pace = self._clock(), self._pace
+            claims = ledger.claim_newsletter(session, self._owner, now, pace.lease, pace.claim_size)
+        return self._send_all(claims, is_urgent=False)
+
+    def _send_bulk(self) -> int:
+        return self._send_all(self._claim_for_people(Priority.IN_BULK), is_urgent=False)
 
     def _send_all(self, claims: Sequence[Claim], *, is_urgent: bool) -> int:
         """Send what was claimed, looking round in between. Returns how many mails were tried."""
+        if claims:
+            crash_point("after_claim")
         size, tried = self._sender.batch_size, 0
         for start in range(0, len(claims), size):
             batch = claims[start : start + size]
@@ -134,14 +143,12 @@ class Engine:
         self._renew_leases()
         self._send_urgent()
 
-    def _claim(self, *, urgent: bool) -> list[Claim]:
-        claim = ledger.claim_transactional if urgent else ledger.claim_newsletter
+    def _claim_for_people(self, priority: Priority) -> list[Claim]:
         with self._sessions() as session:
             now, pace = self._clock(), self._pace
-            claims = claim(session, self._owner, now, pace.lease, pace.claim_size)
-        if claims:
-            crash_point("after_claim")
-        return claims
+            return ledger.claim_transactional(
+                session, self._owner, now, pace.lease, pace.claim_size, priority
+            )
 
     def _renew_leases(self) -> None:
         with self._sessions() as session:

@@ -7,9 +7,12 @@ import pytest
 from mailer.domain.errors import WrongState
 from mailer.domain.newsletter import (
     GRACE,
+    LONGEST_LIFE,
+    SHORTEST_LIFE,
     NewsletterState,
     check_move,
     earliest_departure,
+    last_departure,
     may_edit,
 )
 
@@ -35,6 +38,29 @@ def test_what_has_begun_to_leave_is_never_a_draft_again(state: NewsletterState) 
     with pytest.raises(WrongState):
         check_move(state, _S.DRAFT)
     assert not may_edit(state)
+
+
+def test_what_nobody_approved_is_missed_and_may_be_taken_up_again_only_as_a_draft() -> None:
+    check_move(_S.DRAFT, _S.MISSED)
+    check_move(_S.MISSED, _S.DRAFT)
+
+    with pytest.raises(WrongState):
+        check_move(_S.MISSED, _S.SCHEDULED)
+
+
+@pytest.mark.parametrize(
+    ("planned", "ends"),
+    [
+        pytest.param(None, NOW + LONGEST_LIFE, id="nothing planned"),
+        pytest.param(NOW + timedelta(days=3), NOW + timedelta(days=3), id="in time"),
+        pytest.param(NOW + timedelta(minutes=1), NOW + SHORTEST_LIFE, id="late"),
+        pytest.param(NOW - timedelta(days=3), NOW + SHORTEST_LIFE, id="too late"),
+    ],
+)
+def test_a_late_beginning_leaves_time_for_every_mail(
+    planned: datetime | None, ends: datetime
+) -> None:
+    assert last_departure(planned, NOW) == ends
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,13 @@ from mailer.domain.content import ItemKey, ItemKind
 from mailer.domain.digest import Role
 from mailer.domain.newsletter import NewsletterState
 from mailer.storage import audiences
+from mailer.storage.audiences import LeftOut
 from mailer.storage.db import Sessions
 from mailer.storage.newsletters import Cohort, CohortItem, get_newsletter
-from tests.letters import add_letter, start_letter
+from mailer.storage.plans import get_plan
+from mailer.usecases.plans import make_next_issue
+from mailer.usecases.setup import set_up
+from tests.letters import WHO, add_letter, start_letter
 from tests.people import add_people, add_subscriber
 
 A_DAY = timedelta(days=1)
@@ -49,6 +53,31 @@ def test_readers_of_a_cadence_are_those_who_may_be_mailed(session: Session, now:
 
     assert audiences.count_readers(session, Cadence.WEEKLY, now) == {"en": 2}
     assert audiences.count_readers(session, Cadence.MONTHLY, now) == {"en": 1}
+
+
+@pytest.mark.parametrize(
+    ("slug", "readers", "left_out"),
+    [
+        ("weekly", {"en": 1}, LeftOut(paused=1, bounced=0, unconfirmed=1)),
+        ("monthly", {"cs": 1}, LeftOut(paused=0, bounced=2, unconfirmed=0)),
+    ],
+)
+def test_an_issue_leaves_out_people_of_its_own_rhythm_only(
+    session: Session, now: datetime, slug: str, readers: dict[str, int], left_out: LeftOut
+) -> None:
+    set_up(session, None, now)
+    monthly = Cadence.MONTHLY
+    add_subscriber(session, "a@example.org", now)
+    add_subscriber(session, "p@example.org", now, paused_until=now + A_DAY)
+    add_subscriber(session, "w@example.org", now, state=SubscriberState.PENDING)
+    add_subscriber(session, "m@example.org", now, cadence=monthly, language="cs")
+    for state in (SubscriberState.BOUNCED, SubscriberState.COMPLAINED):
+        add_subscriber(session, f"{state}@example.org", now, cadence=monthly, state=state)
+    issue = make_next_issue(session, get_plan(session, slug), WHO, now)
+
+    found = audiences.count_left_out(session, issue, now)
+
+    assert (audiences.count_audience(session, issue, now), found) == (readers, left_out)
 
 
 def test_sign_ups_are_counted_by_the_day(session: Session, now: datetime) -> None:

@@ -3,13 +3,15 @@
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.association import Association
 from mailer.domain.errors import Invalid, NotReadyToSend, Refused
 from mailer.domain.newsletter import NewsletterState
 from mailer.message.render import Renderer
-from mailer.storage.newsletters import Newsletter
+from mailer.storage.db import open_engine, open_sessions
+from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.storage.settings import save_association
 from mailer.usecases import approvals, newsletters
 from mailer.usecases.approvals import Order
@@ -64,6 +66,49 @@ def test_what_changed_meanwhile_is_looked_at_again(session: Session, now: dateti
         approve(session, letter, order, now)
 
     assert letter.state == NewsletterState.DRAFT
+
+
+def test_what_somebody_saved_meanwhile_is_what_is_looked_at(
+    postgres_url: str, now: datetime
+) -> None:
+    engine = open_engine(postgres_url)
+    sessions = open_sessions(engine)
+    with sessions() as session:
+        prepare(session, now, readers=2)
+    with sessions() as anna:
+        letter = anna.scalars(select(Newsletter)).one()
+        seen = look(anna, letter, now).seen
+        with sessions() as eva:
+            texts = {"en": ("New", "", "A text that nobody checked")}
+            same = get_newsletter(eva, letter.id)
+            newsletters.edit(eva, same, "Hello", (), texts, "eva@example.org", now)
+
+        with pytest.raises(Refused):
+            approve(anna, letter, Order(None, seen), now)
+
+        assert letter.state == NewsletterState.DRAFT
+    engine.dispose()
+
+
+def test_nobody_can_save_between_the_check_and_the_approval(
+    session: Session, now: datetime
+) -> None:
+    letter = prepare(session, now, readers=2)
+    seen = look(session, letter, now).seen
+    newsletters.edit(session, letter, "Hello", (), {"en": ("New", "", "New")}, WHO, now)
+
+    with pytest.raises(Refused):
+        newsletters.approve(session, letter, None, WHO, now, seen=seen)
+
+    assert (letter.state, letter.content_hash) == (NewsletterState.DRAFT, "")
+
+
+def test_the_clock_and_the_command_line_look_at_no_page(session: Session, now: datetime) -> None:
+    letter = prepare(session, now, readers=4, usual=2)
+
+    approve(session, letter, Order(now + 2 * GRACE), now)
+
+    assert (letter.state, letter.send_at) == (NewsletterState.SCHEDULED, now + 2 * GRACE)
 
 
 def test_blockers_stop_it_whatever_was_seen(session: Session, now: datetime) -> None:

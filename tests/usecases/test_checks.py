@@ -45,7 +45,7 @@ def prepare_digest(session: Session, now: datetime) -> Newsletter:
             "cs": Wording({"title": "Setkání"}, TextState.REVIEWED),
         },
     )
-    start = (now + timedelta(days=3)).replace(tzinfo=None, hour=18)
+    start = (now + timedelta(days=10)).replace(tzinfo=None, hour=18)
     meeting = EventEdit(wordings, [SessionEdit(When.at(start))], topics=("events",))
     events.create(session, meeting, who=WHO, now=now, publish=True)
     save_association(session, ASSOCIATION, now)

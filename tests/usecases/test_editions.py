@@ -28,7 +28,7 @@ def open_digest(*events: Event, **notes: str) -> Edition:
     """An issue of these events with a note per language."""
     variants = {
         lang: Variant(lang=lang, subject="", preheader="", body="")
-        for lang in "en cs uk ru".split()
+        for lang in ["en", "cs", "uk", "ru"]
     }
     for lang, note in notes.items():
         variants[lang].body = note

@@ -13,7 +13,10 @@ from mailer.storage.audit import AuditEntry
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import get_newsletter
+from mailer.storage.plans import get_plan
 from mailer.usecases import newsletters
+from mailer.usecases.plans import make_next_issue
+from mailer.usecases.setup import set_up
 from mailer.usecases.users import NewUser, add_user, ensure_roles
 from tests.letters import WHO, add_letter, start_letter
 from tests.people import add_people
@@ -68,6 +71,41 @@ def test_start_due_asks_a_person_when_it_is_far_too_late(session: Session, now: 
     assert letter.state == NewsletterState.MISSED
 
 
+def test_start_due_after_an_outage_leaves_time_for_every_mail(
+    session: Session, now: datetime
+) -> None:
+    letter = add_letter(session, now)
+    newsletters.approve(session, letter, None, WHO, now - GRACE)
+    letter.expires_at = now + LATER
+
+    newsletters.start_due(session, now + 2 * LATER)
+
+    assert letter.expires_at == now + 3 * LATER
+
+
+def test_start_due_keeps_to_the_limit_of_the_plan(session: Session, now: datetime) -> None:
+    set_up(session, None, now)
+    plan = get_plan(session, "weekly")
+    plan.late_limit_hours = 24
+    issue = make_next_issue(session, plan, WHO, now)
+    newsletters.approve(session, issue, None, WHO, now - GRACE)
+
+    newsletters.start_due(session, now + LATER + timedelta(minutes=1))
+
+    assert issue.state == NewsletterState.MISSED
+
+
+def test_approve_late_leaves_time_for_every_mail(session: Session, now: datetime) -> None:
+    set_up(session, None, now)
+    issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
+    assert issue.expires_at
+    late = issue.expires_at - 2 * GRACE
+
+    newsletters.approve(session, issue, None, WHO, late)
+
+    assert issue.expires_at == late + GRACE + LATER
+
+
 @pytest.mark.parametrize(
     ("verb", "state"),
     [
@@ -119,7 +157,8 @@ def test_retry_queues_failed_mails_and_reopens_the_newsletter(
     newsletter_id = start_letter(sessions, now)
     with sessions() as session:
         for row, state in zip(
-            session.scalars(select(Delivery)), (DeliveryState.REJECTED, DeliveryState.ACCEPTED),
+            session.scalars(select(Delivery)),
+            (DeliveryState.REJECTED, DeliveryState.ACCEPTED),
             strict=True,
         ):
             row.state = state

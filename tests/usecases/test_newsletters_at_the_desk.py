@@ -1,5 +1,6 @@
 """Where several people and the clock act on one newsletter, and where somebody steps back."""
 
+import threading
 from datetime import datetime, timedelta
 
 import pytest
@@ -28,6 +29,11 @@ TEXTS = {"en": ("Subject", "Preview", "Text")}
 
 def edit(session: Session, letter: Newsletter, now: datetime, seen: datetime | None = None) -> None:
     newsletters.edit(session, letter, "Hello", (), TEXTS, WHO, now, seen=seen)
+
+
+def finish(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        newsletters.finish_done(session, now)
 
 
 def list_actions(session: Session, letter: Newsletter) -> list[str]:
@@ -96,6 +102,27 @@ def test_cancel_in_the_middle_of_preparing_still_adds_up(sessions: Sessions, now
         account = accounts.get_account(session, get_newsletter(session, newsletter_id))
     assert not more
     assert (account.audience, account.adds_up) == (2, True)
+
+
+def test_a_retry_is_never_closed_by_the_clock(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 1, now)
+    newsletter_id = start_letter(sessions, now)
+    with sessions() as session:
+        session.scalars(select(Delivery)).one().state = DeliveryState.REJECTED
+    clock = threading.Thread(target=finish, args=(sessions, now), daemon=True)
+
+    with sessions() as session:
+        letter = get_newsletter(session, newsletter_id)
+        newsletters.retry(session, letter, (DeliveryState.REJECTED,), WHO, now)
+        clock.start()
+        clock.join(0.5)
+        assert clock.is_alive()  # it saw nothing open, and waits for the row
+    clock.join(30)
+
+    with sessions() as session:
+        assert accounts.has_open(session, newsletter_id)
+        assert get_newsletter(session, newsletter_id).state == NewsletterState.SENDING
 
 
 def test_cancel_calls_off_the_resend_of_unknown_mails(sessions: Sessions, now: datetime) -> None:

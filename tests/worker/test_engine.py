@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from mailer import clock
 from mailer.domain.consent import SubscriberState
+from mailer.domain.delivery import Priority
 from mailer.message.links import Links
 from mailer.message.render import Renderer
 from mailer.providers.base import Fate, Gate, Mail, Outcome, ProviderDown
@@ -346,3 +347,36 @@ def test_engine_writes_an_outcome_down_although_the_database_is_busy(
 
     assert busy == []
     assert [row.state.value for row in read_deliveries(sessions)] == ["accepted"]
+
+
+def test_engine_lets_questions_asked_in_bulk_wait_for_their_turn(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        add_people(session, 2, now)
+    start_letter(sessions, now)
+    with sessions() as session:
+        for name, priority in (("imported", Priority.IN_BULK), ("waiting", Priority.WAITED_FOR)):
+            person = add_subscriber(
+                session, f"{name}@example.org", now, state=SubscriberState.PENDING
+            )
+            mail = letters.queue(
+                session,
+                "confirm",
+                subscriber=person,
+                language="en",
+                context={"jti": name},
+                now=now,
+                lives=timedelta(days=1),
+            )
+            mail.priority = priority
+    sender = ScriptedSender()
+
+    build_engine(sessions, sender, now).run_once()
+
+    assert [mail.recipient.partition("@")[0] for mail in sender.sent] == [
+        "waiting",
+        "reader0000",
+        "reader0001",
+        "imported",
+    ]

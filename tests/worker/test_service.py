@@ -118,6 +118,7 @@ def test_service_starts_and_stops_all_its_parts(sessions: Sessions, now: datetim
     assert inbox.noted == ["started", "stopped"]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_service_does_not_look_alive_when_its_engine_died(
     sessions: Sessions, now: datetime
 ) -> None:
