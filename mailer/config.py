@@ -209,7 +209,7 @@ def read(settings: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]]
 
     Raises Misconfigured with every mistake at once.
     """
-    merged = dict(settings)
+    merged: dict[str, Any] = {"site": {}, **settings}
     for section, values in overrides.items():
         merged[section] = {**merged.get(section, {}), **values}
     # What was meant for a setting that could not be read says more than that it is missing.

@@ -30,7 +30,9 @@ def get_parts(context: click.Context, at: datetime | None = None) -> Parts:
     path: Path | None = context.obj
     config = load(path)
     set_up_log(config.log.level, config.log.format)
-    return Parts(config, clock.fixed(at) if at else clock.now)
+    parts = Parts(config, clock.fixed(at) if at else clock.now)
+    context.call_on_close(parts.database.dispose)
+    return parts
 
 
 def check_known(session: Session, languages: Iterable[str], topics: Iterable[str] = ()) -> None:
@@ -84,10 +86,14 @@ def _plain(value: Any) -> Any:
 
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Rows for people, one line each, columns as wide as they need to be."""
-    lines = [list(columns), *([str(row.get(name, "")) for name in columns] for row in rows)]
+    lines = [list(columns), *([_cell(row.get(name)) for name in columns] for row in rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
     for line in lines:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def say_moment(moment: datetime | None) -> str:

@@ -1,5 +1,6 @@
 """Commands about newsletters: what the desk can do, for scripts and for emergencies."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TextIO
 
@@ -102,11 +103,7 @@ def show(context: click.Context, newsletter_id: int, is_json: bool) -> None:
             "subjects": {lang: letter.rendered.subject for lang, letter in check.letters.items()},
             "blockers": list(check.blockers),
         }
-    if is_json:
-        print_json(described)
-        return
-    for key, value in described.items():
-        click.echo(f"{key}: {value}")
+    _print_facts(described, is_json=is_json)
 
 
 @newsletter.command()
@@ -220,11 +217,7 @@ def report(context: click.Context, newsletter_id: int, is_json: bool) -> None:
             "open": account.open,
             "adds_up": account.adds_up,
         }
-    if is_json:
-        print_json(data)
-        return
-    for key, value in data.items():
-        click.echo(f"{key}: {value}")
+    _print_facts(data, is_json=is_json)
 
 
 @click.group()
@@ -255,6 +248,26 @@ def _describe(found: Newsletter) -> dict[str, Any]:
         "send_at": found.send_at,
         "audience": found.audience_count,
     }
+
+
+def _print_facts(facts: Mapping[str, Any], *, is_json: bool) -> None:
+    """Data for programs; for people a line each, without the moment that is said in words."""
+    if is_json:
+        print_json(facts)
+        return
+    for key, value in facts.items():
+        if key != "send_at":
+            click.echo(f"{key.replace('_', ' ')}: {_say(value)}")
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {number}" for key, number in value.items()) or "-"
+    if isinstance(value, list):
+        return " ".join(value) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value in (None, "") else str(value)
 
 
 def _print(found: Newsletter, *, is_json: bool) -> None:

@@ -135,8 +135,6 @@ def run(context: click.Context) -> None:
     parts = get_parts(context)
     migrations.upgrade(parts.database)
     _print_code(parts, _set_up(parts, renews_code=False))
-    # A connection that two processes share after the fork would mix up their answers.
-    parts.database.dispose()
     serve_web(parts, with_worker=True)
 
 

@@ -190,6 +190,53 @@ def test_export_to_a_file_is_for_its_owner_only(run: Run, tmp_path: Path) -> Non
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
 
 
+def test_export_as_data(run: Run) -> None:
+    rows = "Email,Language\n'+anna@example.org,cs\n"
+    run("import", "subscribers", "-", "--confirmed", "--reason", "Paper", stdin=rows)
+
+    answer = run("export", "subscribers", "--json")
+
+    [anna] = json.loads(answer.output)
+    assert (anna["address"], anna["state"]) == ("+anna@example.org", "confirmed")
+    assert (anna["content_languages"], anna["confirmed"]) == (["cs"], anna["created"])
+
+
+def test_export_as_data_to_a_file(run: Run, tmp_path: Path) -> None:
+    run("import", "subscribers", "-", stdin="a@example.org")
+    output = tmp_path / "list.json"
+
+    answer = run("export", "subscribers", "--json", "--output", str(output))
+
+    assert answer.output == f"1 people were written to {output}.\n"
+    assert [one["address"] for one in json.loads(output.read_text("utf-8"))] == ["a@example.org"]
+
+
+def test_export_says_that_a_file_cannot_be_written(run: Run, tmp_path: Path) -> None:
+    answer = run("export", "subscribers", "--output", str(tmp_path / "no" / "list.csv"))
+
+    assert answer.exit_code == 1
+    assert answer.output.endswith("list.csv cannot be written: No such file or directory.\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("--language", "Error: There is no language “xx”. Choose from: en, cs, uk, ru, vi, ar.\n"),
+        (
+            "--topic",
+            (
+                "Error: There is no topic “xx”. Choose from: "
+                "events, participation, trainings, project-news, opportunities.\n"
+            ),
+        ),
+    ],
+)
+def test_import_refuses_what_the_service_does_not_have(run: Run, option: str, says: str) -> None:
+    answer = run("import", "subscribers", "-", option, "xx", stdin="a@example.org")
+
+    assert (answer.exit_code, answer.output) == (1, says)
+
+
 def test_export_is_logged(run: Run, sessions: Sessions) -> None:
     run("export", "subscribers")
 

@@ -76,9 +76,9 @@ def approve(coordinator: Tab) -> str:
 
 
 def send_digest(coordinator: Tab) -> str:
-    """Draft the next digest, look at it, send it. Returns the sentence that accounts for all."""
+    """Draft the weekly digest, look at it, send it. Returns the sentence that accounts for all."""
     coordinator.go("/desk/newsletters")
-    coordinator.press("Draft the next digest now")
+    coordinator.press("Draft now: Weekly digest")
     coordinator.press("Check and send")
     coordinator.expect_heading("Check and send")
     return approve(coordinator)

@@ -31,9 +31,7 @@ PERSON = Person(
     unsubscribe_token="u" * 32 + "." + "s" * 43,
     preferences_token="p" * 32 + "." + "r" * 43,
 )
-SMALL = Rendered(
-    "Зустріч", "", "<p lang=uk>Привіт</p>\n", f"Hello\n{BASE}/u/{UNSUBSCRIBE}\n", "uk"
-)
+SMALL = Rendered("Зустріч", "", "<p lang=uk>Привіт</p>\n", f"Hello\n{BASE}/u/{UNSUBSCRIBE}\n", "uk")
 SMALL_BYTES = """\
 From: MigAct <news@example.org>
 To: reader@example.org

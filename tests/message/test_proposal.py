@@ -144,6 +144,14 @@ def test_proposals_keep_their_lengths_in_every_language(lang: str) -> None:
     assert (len(subject) <= 50, 40 <= len(preheader) <= 90) == (True, True)
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("card", [news("d"), vote("v"), event("a")])
+def test_propose_preheader_is_long_enough_for_a_single_card(lang: str, card: Card) -> None:
+    preheader = propose_preheader(digest(card), lang, TZ)
+
+    assert 40 <= len(preheader) <= 90
+
+
 def test_propose_subject_bounds_a_title_without_a_space() -> None:
     subject = propose_subject(digest(event("x" * 10_000), vote("y" * 10_000)), "en", "MigAct")
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.delivery import DeliveryState
-from mailer.domain.errors import Invalid, Refused, WrongState
+from mailer.domain.errors import Invalid, NotFound, Refused, WrongState
 from mailer.domain.newsletter import GRACE, NewsletterState
 from mailer.storage.audit import AuditEntry
 from mailer.storage.db import Sessions
@@ -22,6 +22,41 @@ from tests.letters import WHO, add_letter, start_letter
 from tests.people import add_people
 
 LATER = timedelta(days=1)
+
+
+def test_edit_refuses_a_language_it_does_not_have(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+
+    with pytest.raises(NotFound, match="no language “xx”"):
+        newsletters.edit(session, letter, "Hello", (), {"xx": ("A", "", "B")}, WHO, now)
+
+    assert {variant.lang: variant.subject for variant in letter.variants}["en"] == "Subject en"
+
+
+@pytest.mark.parametrize(
+    ("title", "subject", "preheader", "field"),
+    [
+        ("x" * 201, "", "", "title"),
+        ("", "x" * 201, "", "subject"),
+        ("", "", "x" * 201, "preheader"),
+    ],
+)
+def test_edit_refuses_a_line_that_is_too_long(
+    session: Session, now: datetime, title: str, subject: str, preheader: str, field: str
+) -> None:
+    letter = add_letter(session, now)
+
+    with pytest.raises(Invalid) as caught:
+        newsletters.edit(session, letter, title, (), {"en": (subject, preheader, "")}, WHO, now)
+
+    assert caught.value.field == field
+
+
+def test_new_letter_refuses_a_name_that_is_too_long(session: Session, now: datetime) -> None:
+    with pytest.raises(Invalid, match="too long"):
+        newsletters.new_letter(session, "x" * 201, (), WHO, now)
+
+    assert newsletters.new_letter(session, "x" * 200, (), WHO, now).id
 
 
 def test_approve_never_departs_before_the_grace(session: Session, now: datetime) -> None:

@@ -11,7 +11,7 @@ from mailer.storage import ledger
 from mailer.storage.deliveries import Claim
 from mailer.storage.plans import get_plan
 from mailer.storage.subscribers import Subscriber
-from mailer.usecases import letters
+from mailer.usecases import letters, newsletters
 from mailer.usecases.passwords import find_link_owner
 from mailer.usecases.plans import make_next_issue
 from mailer.usecases.users import NewUser, ensure_roles, invite
@@ -122,3 +122,30 @@ def test_the_draft_notice_says_when_and_to_how_many(
     assert "312 readers" in text
     assert "3 Dec" in text
     assert f"{BASE_URL}/desk/newsletters/{issue.id}" in text
+
+
+@pytest.mark.parametrize(
+    ("is_approved", "sentence"),
+    [
+        (False, "It is sent only if somebody approves it before then."),
+        (True, "It is sent then, unless somebody stops it."),
+    ],
+)
+def test_the_draft_notice_says_whether_somebody_must_act(
+    session: Session,
+    now: datetime,
+    writer: LetterWriter,
+    reader: Subscriber,
+    is_approved: bool,
+    sentence: str,
+) -> None:
+    add_letter(session, now)
+    reader.language = "en"
+    issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
+    if is_approved:
+        newsletters.approve(session, issue, issue.send_at, WHO, now)
+    claim = queue(session, "draft_ready", reader, now, newsletter_id=issue.id, readers=1)
+
+    text = writer.write(session, claim, now).text
+
+    assert [line for line in text.splitlines() if line.startswith("It is sent")] == [sentence]

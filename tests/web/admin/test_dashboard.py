@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from mailer.domain.consent import Cadence
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.newsletter import NewsletterState
 from mailer.domain.when import When
@@ -139,6 +140,27 @@ def test_newsletters_that_stand_still_wait(desk: Desk, state: NewsletterState, w
     change(desk, 1, lambda _s, n: setattr(n, "state", state))
 
     assert words in read(desk)
+
+
+def test_what_was_missed_long_ago_waits_for_nobody(desk: Desk) -> None:
+    add_draft(desk)
+    change(desk, 1, lambda _s, n: setattr(n, "state", NewsletterState.MISSED))
+    desk.wait(days=15)
+
+    assert "Missed its time" not in read(desk)
+
+
+def test_each_digest_has_a_card_with_readers_of_its_own(desk: Desk) -> None:
+    add_readers(desk, en=2)
+    with desk.sessions() as session:
+        monthly = Cadence.MONTHLY
+        add_subscriber(session, "m@example.org", desk.now, language="cs", cadence=monthly)
+
+    page = read(desk)
+
+    moment = "Thu 3 Dec 2026, 09:00 Prague time The draft is made on Wed 2 Dec 2026, 16:00."
+    assert f"Next: Weekly digest {moment} 2 readers: English 2 Make the draft now" in page
+    assert f"Next: Monthly digest {moment} 1 reader: Čeština 1 Make the draft now" in page
 
 
 def test_trouble_is_told_with_its_reason_and_since_when(desk: Desk) -> None:

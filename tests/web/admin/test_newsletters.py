@@ -316,6 +316,18 @@ def test_preview_of_what_was_sent_is_the_copy_that_was_kept(desk: Desk) -> None:
     assert "مرحبا" in arabic
 
 
+def test_preview_of_a_sent_digest_shows_what_readers_of_russian_got(desk: Desk) -> None:
+    add_readers(desk, en=1, ru=1)
+    add_event(desk, "Prague 7 meetup", IN_THREE_WEEKS)
+    issue = add_issue(desk)
+    start(desk, issue)
+
+    letter = desk.sign_in("viewer").read(f"{ROOT}/{issue}/letter?variant=ru")
+
+    # The service does not speak Russian: the words around the items are English.
+    assert ('<html lang="en"' in letter, "Prague 7 meetup" in letter) == (True, True)
+
+
 @pytest.mark.parametrize("path", ["preview?variant=xx", "letter?variant=../etc"])
 def test_no_preview_in_a_language_that_is_not_there(desk: Desk, path: str) -> None:
     add_draft(desk)

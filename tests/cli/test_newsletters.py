@@ -1,0 +1,118 @@
+"""Commands that make newsletters, as an operator types them."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine
+
+from mailer.cli import main
+from mailer.storage.db import Sessions
+from mailer.storage.deliveries import Delivery
+from mailer.storage.newsletters import find_variant, get_newsletter, list_newsletters
+from mailer.usecases.setup import set_up
+from mailer.usecases.users import NewUser, add_user, ensure_roles
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(database: Engine, sessions: Sessions, now: datetime, tmp_path: Path) -> Run:
+    """Types one command; the service is the one of `sessions`."""
+    config = tmp_path / "config.toml"
+    url = database.url.render_as_string(hide_password=False)
+    config.write_text(f'[site]\nsecret_keys = ["{"k" * 40}"]\n[database]\nurl = "{url}"\n', "utf-8")
+    with sessions() as session:
+        set_up(session, None, now)
+
+    def run(*words: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(main, ["--config", str(config), "newsletter", *words], stdin)
+
+    return run
+
+
+def test_new_keeps_the_text_of_standard_input(run: Run, sessions: Sessions) -> None:
+    answer = run("new", "Ahoj", "--lang", "cs", "--body", "-", "--json", stdin="Dobrý den.")
+
+    assert answer.exit_code == 0
+    with sessions() as session:
+        letter = get_newsletter(session, json.loads(answer.output)["id"])
+        written = find_variant(letter, "cs")
+        assert written
+        assert (written.subject, written.body) == ("Ahoj", "Dobrý den.")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("Hello", "--lang", "xx"), "There is no language “xx”. Choose from: en, cs, uk"),
+        (("Hello", "--topic", "xx"), "There is no topic “xx”. Choose from: events"),
+        (("x" * 300,), "This is too long. Please shorten it."),
+        (("Hello", "--subject", "x" * 300), "This is too long. Please shorten it."),
+    ],
+)
+def test_new_makes_nothing_of_a_slip(
+    run: Run, sessions: Sessions, words: tuple[str, ...], says: str
+) -> None:
+    answer = run("new", *words)
+
+    assert (answer.exit_code, answer.output[: len(says) + 7]) == (1, f"Error: {says}")
+    with sessions() as session:
+        assert list_newsletters(session) == []
+
+
+def test_new_wants_a_text_in_utf_8(run: Run, tmp_path: Path) -> None:
+    body = tmp_path / "letter.md"
+    body.write_bytes(b"caf\xe9")
+
+    answer = run("new", "Hello", "--body", str(body))
+
+    assert answer.output == "Error: This file is no UTF-8 text. Save it as UTF-8.\n"
+
+
+def test_test_refuses_a_language_that_nobody_could_write(
+    run: Run, sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        ensure_roles(session)
+        add_user(session, NewUser("eva@example.org", "Eva", "admin"), None, "test", now)
+    number = json.loads(run("new", "Hello", "--json").output)["id"]
+
+    answer = run("test", str(number), "--to", "eva@example.org", "--lang", "xx")
+
+    assert answer.exit_code == 1
+    with sessions() as session:
+        assert session.query(Delivery).count() == 0
+
+
+def test_list_leaves_a_cell_empty_that_has_no_value(run: Run) -> None:
+    run("new", "Hello")
+
+    lines = run("list").output.splitlines()
+
+    assert [line.split() for line in lines] == [
+        ["id", "state", "kind", "audience", "when", "title"],
+        ["1", "draft", "letter", "Hello"],
+    ]
+
+
+def test_report_says_facts_a_line_each(run: Run) -> None:
+    run("new", "Hello")
+
+    answer = run("report", "1")
+
+    assert answer.output.splitlines() == [
+        "id: 1",
+        "title: Hello",
+        "kind: letter",
+        "state: draft",
+        "when: -",
+        "audience: -",
+        "states: -",
+        "languages: -",
+        "open: 0",
+        "adds up: yes",
+    ]
