@@ -92,7 +92,7 @@ class Engine:
         if self._circuit.is_open(self._clock()):
             return 0
         try:
-            # Newsletters and questions asked in bulk take turns: neither waits for all of the other.
+            # Newsletters and questions asked in bulk take turns: neither waits for the other's end.
             return self._send_urgent() + self._send_newsletters() + self._send_bulk()
         except ProviderDown as fault:
             self._trip(fault)

@@ -287,7 +287,7 @@ def test_second_worker_on_one_sqlite_file_refuses(install_worker: Install, sqlit
 def test_worker_killed_again_and_again_loses_nobody(
     install_worker: Install, sqlite_url: str
 ) -> None:
-    kills, readers = 25, 400
+    kills, readers = 15, 250
     chance = random.Random(20261122)
     with slow_smtp(0.02) as server:
         worker = install_worker(sqlite_url, server.port)
