@@ -20,8 +20,10 @@ from mailer.domain.delivery import DeliveryState
 from mailer.storage import accounts
 from mailer.storage.newsletters import Newsletter, get_newsletter, list_newsletters
 from mailer.storage.plans import get_plan
+from mailer.usecases import approvals
 from mailer.usecases import newsletters as usecases
-from mailer.usecases.checks import check_newsletter, require_ready
+from mailer.usecases.approvals import Order
+from mailer.usecases.checks import check_newsletter
 from mailer.usecases.plans import make_next_issue
 
 number = click.argument("newsletter_id", metavar="NUMBER", type=int)
@@ -150,10 +152,16 @@ def send(context: click.Context, newsletter_id: int, at: datetime | None) -> Non
     with parts.sessions() as session:
         now = parts.clock()
         found = get_newsletter(session, newsletter_id)
-        check = check_newsletter(session, found, parts.renderer, parts.config.site.base_url, now)
-        require_ready(check)
-        grace = timedelta(seconds=parts.config.engine.grace_seconds)
-        usecases.approve(session, found, at, WHO, now, grace=grace)
+        check = approvals.approve(
+            session,
+            found,
+            Order(at),
+            renderer=parts.renderer,
+            base_url=parts.config.site.base_url,
+            who=WHO,
+            now=now,
+            grace=timedelta(seconds=parts.config.engine.grace_seconds),
+        )
         click.echo(f"Goes to {check.audience} people at {say_moment(found.send_at)} (Prague).")
 
 

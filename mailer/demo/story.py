@@ -30,8 +30,8 @@ from mailer.storage.maildir import FullMessage, get_message, list_messages
 from mailer.storage.newsletters import get_newsletter
 from mailer.storage.plans import get_plan
 from mailer.storage.subscribers import Filter, count_subscribers
-from mailer.usecases.checks import check_newsletter, require_ready
-from mailer.usecases.newsletters import approve
+from mailer.usecases import approvals
+from mailer.usecases.approvals import Order
 from mailer.usecases.plans import make_next_issue
 
 WHO = "demonstration"
@@ -139,12 +139,16 @@ class Story:
         parts = self.stage.parts
         with parts.sessions() as session:
             issue, now = get_newsletter(session, self.issues[-1]), parts.clock()
-            check = check_newsletter(
-                session, issue, parts.renderer, parts.config.site.base_url, now
+            check = approvals.approve(
+                session,
+                issue,
+                Order(now),
+                renderer=parts.renderer,
+                base_url=parts.config.site.base_url,
+                who=WHO,
+                now=now,
+                grace=timedelta(seconds=parts.config.engine.grace_seconds),
             )
-            require_ready(check)
-            grace = timedelta(seconds=parts.config.engine.grace_seconds)
-            approve(session, issue, now, WHO, now, grace=grace)
             by_language = ", ".join(f"{lang} {number}" for lang, number in check.readers.items())
             return f"goes to {check.audience} people: {by_language}"
 

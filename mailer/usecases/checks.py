@@ -144,14 +144,20 @@ def check_newsletter(
         fallbacks=fallbacks,
         letters=letters,
         rows=rows,
-        usual=_count_usual(session),
+        usual=_count_usual(session, newsletter),
         seen=seen,
     )
 
 
-def _count_usual(session: Session) -> int:
-    sent = list_newsletters(session, NewsletterState.SENT, NewsletterState.SENDING, limit=USUAL_OF)
-    return median_high([newsletter.audience_count or 0 for newsletter in sent] or [0])
+def _count_usual(session: Session, newsletter: Newsletter) -> int:
+    sent = _list_sent_before(session, newsletter)[:USUAL_OF]
+    return median_high([found.audience_count or 0 for found in sent] or [0])
+
+
+def _list_sent_before(session: Session, newsletter: Newsletter) -> list[Newsletter]:
+    """The newest that went out in the same rhythm: weekly and monthly readers are other people."""
+    sent = list_newsletters(session, NewsletterState.SENT, NewsletterState.SENDING)
+    return [found for found in sent if found.plan_id == newsletter.plan_id]
 
 
 def require_ready(check: Check) -> None:
@@ -270,7 +276,7 @@ def _check_moment(
     if hour not in QUIET_HOURS:
         message = N_("It would leave at %(hour)d o'clock, outside 8 to 20.")
         rows.append(Row(Verdict.WARNS, message, "", {"hour": hour}, mend=Mend.MOMENT))
-    sent = list_newsletters(session, NewsletterState.SENT, NewsletterState.SENDING, limit=1)
+    sent = _list_sent_before(session, newsletter)
     if sent:
         rows.extend(_compare(sent[0], sum(readers.values()), now))
     if newsletter.state != NewsletterState.DRAFT:

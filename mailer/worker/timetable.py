@@ -16,6 +16,7 @@ from mailer.domain.delivery import UNKNOWN_WAIT
 from mailer.domain.newsletter import NewsletterState
 from mailer.message.render import Renderer
 from mailer.storage import ledger
+from mailer.storage.audit import CLOCK
 from mailer.storage.db import Sessions
 from mailer.storage.newsletters import get_newsletter, list_newsletters
 from mailer.storage.settings import save_setting
@@ -78,7 +79,7 @@ class Timetable:
         with self.sessions() as session:
             newsletter = get_newsletter(session, newsletter_id)
             if newsletter.state == NewsletterState.PREPARING:
-                newsletters.pause(session, newsletter, "clock", self.clock(), reason[:500])
+                newsletters.pause(session, newsletter, CLOCK, self.clock(), reason[:500])
 
     def leave_sign_of_life(self) -> None:
         with self.sessions() as session:

@@ -687,7 +687,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_attempt_delivery_id"), ["delivery_id"], unique=False)
 
 
-
 def downgrade() -> None:
     with op.batch_alter_table("attempt", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_attempt_delivery_id"))

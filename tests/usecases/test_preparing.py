@@ -138,9 +138,7 @@ def test_readers_with_equal_wishes_share_a_letter(sessions: Sessions, now: datet
     start_digest(sessions, now)
 
     with sessions() as session:
-        by_address = dict(
-            session.execute(select(Delivery.address, Delivery.cohort_id)).all()
-        )
+        by_address = dict(session.execute(select(Delivery.address, Delivery.cohort_id)).all())
         subjects = {row.id: row.subject for row in session.scalars(select(Cohort))}
     assert by_address["a@example.org"] == by_address["b@example.org"]
     assert len(set(by_address.values())) == 3

@@ -36,4 +36,3 @@ def show() -> str:
         thing=thing,
         things=list_things(session()),
     )
-
