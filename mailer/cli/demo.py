@@ -61,7 +61,7 @@ def _welcome(stage: Stage) -> None:
   The demonstration runs. Leave it with Ctrl-C; it goes on where it was next time.
 
   Sign up as a visitor    {url}/cs/
-  Read the mail it sends  {url}/inbox/
+  Read the mail it sends  {url}/inbox
   The coordinator's desk  {url}/desk/
        sign in as         {COORDINATOR}
        password           {stage.password}

@@ -39,7 +39,6 @@ ASSOCIATION = Association(
     legal_name="MigAct z.s. (demonstration)",
     address="Example Street 1, 110 00 Praha 1",
     contact_email="hello@migact.example",
-    about="An association in Prague for people with a migration background who take part.",
 )
 
 Texts = Mapping[str, Mapping[str, str]]

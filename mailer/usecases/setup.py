@@ -19,22 +19,40 @@ from mailer.usecases.plans import get_timetable
 LANGUAGES = (("en", True), ("cs", True), ("uk", True), ("ru", False), ("vi", False), ("ar", True))
 """Codes in order, and whether the service's own pages are offered in them."""
 
-TOPICS: tuple[tuple[str, bool, dict[str, str]], ...] = (
-    ("events", True, {"en": "Events", "cs": "Akce", "uk": "Події"}),
+TOPICS: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
+    ("events", True, ("Events", "Akce", "Події", "События", "Sự kiện", "الفعاليات")),
     (
         "participation",
         True,
-        {"en": "Votes and calls", "cs": "Hlasování a výzvy", "uk": "Голосування та заклики"},
+        (
+            "Votes and calls",
+            "Hlasování a výzvy",
+            "Голосування та заклики",
+            "Голосования и призывы",
+            "Bỏ phiếu và kêu gọi",
+            "التصويت والدعوات",
+        ),
     ),
-    ("trainings", False, {"en": "Trainings", "cs": "Školení", "uk": "Навчання"}),
+    ("trainings", False, ("Trainings", "Školení", "Навчання", "Обучение", "Đào tạo", "التدريبات")),
     (
         "project-news",
         True,
-        {"en": "Project news", "cs": "Novinky z projektů", "uk": "Новини проєктів"},
+        (
+            "Project news",
+            "Novinky z projektů",
+            "Новини проєктів",
+            "Новости проектов",
+            "Tin dự án",
+            "أخبار المشاريع",
+        ),
     ),
-    ("opportunities", False, {"en": "Opportunities", "cs": "Příležitosti", "uk": "Можливості"}),
+    (
+        "opportunities",
+        False,
+        ("Opportunities", "Příležitosti", "Можливості", "Возможности", "Cơ hội", "الفرص"),
+    ),
 )
-"""Slug, ticked at first, and the name per language."""
+"""Slug, ticked at first, and the name in each language of LANGUAGES, in that order."""
 
 PLANS = (
     ("weekly", "Weekly digest", Cadence.WEEKLY),
@@ -66,7 +84,7 @@ def _add_topics(session: Session, now: datetime) -> None:
         topic = Topic(slug=slug, position=position, is_default=is_default)
         session.add(topic)
         session.flush()
-        for lang, name in names.items():
+        for (lang, _), name in zip(LANGUAGES, names, strict=True):
             state = TextState.SOURCE if lang == "en" else TextState.REVIEWED
             save_text(session, "topic", topic.id, "name", lang, name, state, now)
 
