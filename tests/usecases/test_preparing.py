@@ -16,6 +16,7 @@ from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Cohort, get_newsletter
 from mailer.storage.plans import get_plan
+from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, suppress
 from mailer.usecases import events, newsletters
 from mailer.usecases.editing import Wording, Wordings
@@ -264,3 +265,30 @@ def test_the_public_copy_carries_no_personal_link(sessions: Sessions, now: datet
         copies = {variant.lang: variant.html for variant in variants if variant.html}
     assert set(copies) == {"en", "cs"}
     assert not any("/u/" in html or "/p/" in html for html in copies.values())
+
+
+def test_a_step_ends_after_a_few_new_letters(
+    sessions: Sessions, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.usecases.preparing.NEW_LETTERS", 1)
+    with sessions() as session:
+        set_up(session, None, now)
+        for lang in ("en", "en", "cs", "uk"):
+            number = len(session.scalars(select(Subscriber.id)).all())
+            add_subscriber(session, f"{lang}{number}@example.org", now, language=lang)
+    add_event(sessions, now, 3, en="Meeting")
+    with sessions() as session:
+        issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
+        newsletters.approve(session, issue, now, WHO, now - GRACE)
+        newsletter_id = issue.id
+    with sessions() as session:
+        newsletters.start_due(session, now)
+    preparation, written = Preparation(newsletter_id, Renderer(), BASE_URL), []
+
+    for _ in range(3):
+        with sessions() as session:
+            preparation.step(session, now)
+        with sessions() as session:
+            written.append(len(session.scalars(select(Delivery.id)).all()))
+
+    assert written == [1, 3, 4]
