@@ -10,7 +10,7 @@ from mailer.message.values import Envelope, Person, Rendered
 
 BASE_URL = "https://news.example.org"
 SECRET = b"k" * 40
-LINKS = Links(BASE_URL, [SECRET.decode()])
+LINKS = Links([SECRET.decode()])
 SENTENCE = "Setkání pro nově příchozí: čaj, koláče a krátké rozhovory. "
 
 

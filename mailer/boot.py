@@ -66,7 +66,7 @@ class Parts:
 
     @cached_property
     def links(self) -> Links:
-        return Links(self.config.site.base_url, self.secrets)
+        return Links(self.secrets)
 
     def web(self) -> WebParts:
         return WebParts(

@@ -81,20 +81,6 @@ def message_id(delivery_id: int, secret: bytes, domain: str) -> str:
     return _matching(_MESSAGE_ID, "Message-ID", f"<{mark}@{domain}>")
 
 
-def read_message_id(value: str, secret: bytes, domain: str) -> int | None:
-    """The delivery that a bounce speaks of, or None when we did not write this Message-ID.
-
-    Some bounces leave out the angle brackets.
-    """
-    match = _MESSAGE_ID.fullmatch(f"<{value.strip().strip('<>')}>")
-    if not match or match[3].lower() != domain.lower():
-        return None
-    delivery_id = int(match[1], 16)
-    if not hmac.compare_digest(match[2], _message_mac(delivery_id, secret)):
-        return None
-    return delivery_id
-
-
 def date_value(now: datetime) -> str:
     """A Date header's value: 31 characters, in the time zone of `now` (aware)."""
     return _matching(_DATE, "Date", format_datetime(now))

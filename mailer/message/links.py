@@ -22,7 +22,6 @@ from mailer.domain.errors import BadLink, ExpiredLink
 from mailer.message.slots import TOKEN_LENGTH
 
 UNSUBSCRIBE_PATH = "/u/"
-PREFERENCES_PATH = "/p/"
 
 SKEW = timedelta(minutes=5)
 """How far in the future a token may lie: the clock may have been set back since (NTP)."""
@@ -71,11 +70,10 @@ class Links:
     """Makes and reads all signed links. `secret_keys` go from the oldest to the newest: the
     newest signs, all of them verify."""
 
-    def __init__(self, base_url: str, secret_keys: Sequence[str]) -> None:
+    def __init__(self, secret_keys: Sequence[str]) -> None:
         # A str is a Sequence[str] too: each of its letters would be a key that verifies.
         if isinstance(secret_keys, str):
             raise TypeError("secret_keys is a list of keys, not one key")
-        self._base_url = base_url.rstrip("/")
         self._keys = list(secret_keys)
         self._unsubscribe = _ReaderSigner(self._keys, "unsubscribe")
         self._preferences = _ReaderSigner(self._keys, "preferences")
@@ -95,14 +93,6 @@ class Links:
     def read_preferences(self, token: str) -> ReaderLink:
         """What `preferences_token` signed; BadLink for anything else."""
         return self._preferences.read(token)
-
-    def unsubscribe_url(self, token: str) -> str:
-        """The page of an unsubscribe token; GET shows it, POST acts (RFC 8058)."""
-        return f"{self._base_url}{UNSUBSCRIBE_PATH}{token}"
-
-    def preferences_url(self, token: str) -> str:
-        """The page of a preferences token."""
-        return f"{self._base_url}{PREFERENCES_PATH}{token}"
 
     def make(
         self,

@@ -21,7 +21,6 @@ from mailer.message.headers import (
     date_value,
     letter_headers,
     message_id,
-    read_message_id,
 )
 from mailer.message.values import Envelope, Person
 
@@ -320,32 +319,12 @@ def test_date_value_is_the_moment_with_its_zone(moment, value):
 
 
 @given(delivery_id=st.integers(0, 2**63 - 1))
-def test_message_id_leads_back_to_its_delivery_and_has_constant_length(delivery_id):
+def test_message_id_begins_with_its_delivery_and_has_constant_length(delivery_id):
     value = message_id(delivery_id, SECRET, "news.example.org")
 
-    assert read_message_id(value, SECRET, "news.example.org") == delivery_id
+    assert int(value[1:17], 16) == delivery_id
     assert value == message_id(delivery_id, SECRET, "news.example.org")
     assert len(value) == len(OWN_ID)
-
-
-@pytest.mark.parametrize(
-    ("value", "delivery_id"),
-    [
-        (OWN_ID, 77),
-        (f" {OWN_ID}\r\n", 77),
-        (OWN_ID.strip("<>"), 77),
-        (OWN_ID.replace("news.example.org", "NEWS.example.org"), 77),
-        (OWN_ID.replace("4d.", "4e."), None),
-        (OWN_ID.replace("news.example.org", "other.example.org"), None),
-        (OWN_ID[:-1] + "x>", None),
-        (message_id(77, b"another secret", "news.example.org"), None),
-        ("<CAF=x@mail.gmail.com>", None),
-        ("", None),
-        ("\x00\ud800" * 1000, None),
-    ],
-)
-def test_read_message_id_knows_its_own_only(value, delivery_id):
-    assert read_message_id(value, SECRET, "news.example.org") == delivery_id
 
 
 @pytest.mark.parametrize(

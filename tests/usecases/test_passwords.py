@@ -16,7 +16,7 @@ from mailer.storage.users import User, find_user
 from mailer.usecases import passwords, users
 from mailer.usecases.users import NewUser
 
-LINKS = Links("https://news.example.org", ["k" * 40])
+LINKS = Links(["k" * 40])
 OLD, NEW = "correct horse battery", "a river runs through it"
 
 

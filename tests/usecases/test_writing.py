@@ -19,7 +19,7 @@ from mailer.usecases.writing import LetterWriter
 from tests.letters import BASE_URL, WHO, add_letter
 from tests.people import add_subscriber
 
-LINKS = Links(BASE_URL, ["k" * 40])
+LINKS = Links(["k" * 40])
 DAY = timedelta(days=1)
 
 

@@ -127,7 +127,7 @@ def open_desk(
     values: dict[str, object] = {"site": {"secret_keys": [SECRET], "base_url": origin}}
     if inbox:
         values |= {"mail": {"provider": "inbox"}, "inbox": {"directory": inbox}}
-    links = Links(origin, [SECRET])
+    links = Links([SECRET])
     desk = Desk(open_sessions(engine), links, now)
     parts = WebParts(
         config=Config.model_validate(values),

@@ -64,7 +64,7 @@ def answer(
 
 
 def build_engine(sessions: Sessions, sender: object, now: datetime, pace: Pace = PACE) -> Engine:
-    links = Links(BASE_URL, [KEY])
+    links = Links([KEY])
     sending = Sending("news@example.org", "", "", BASE_URL, KEY.encode())
     builder = Builder(sending, links, LetterWriter(Renderer(), links, BASE_URL))
     return Engine(sessions, sender, builder, clock.fixed(now), "test", pace)

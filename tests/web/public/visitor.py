@@ -93,7 +93,7 @@ class Site:
 def open_site(url: str, now: datetime, **limits: int) -> Site:
     """A site as `set_up` leaves it: three interface languages, five topics, a weekly digest."""
     engine = open_engine(url)
-    links = Links(ORIGIN, [SECRET])
+    links = Links([SECRET])
     site = Site(open_sessions(engine), links, now)
     values = {
         "site": {"secret_keys": [SECRET], "base_url": ORIGIN},
