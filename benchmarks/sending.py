@@ -22,13 +22,13 @@ from sqlalchemy.orm import Session
 from benchmarks.letters import BASE_URL, ENVELOPE, LINKS, SECRET, make_letter, make_person
 from benchmarks.rounds import Watch, Work, compare
 from mailer import clock
-from mailer.config import Smtp
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryKind, DeliveryState
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.message.build import build
 from mailer.message.render import Renderer
 from mailer.providers.smtp import SmtpSender
+from mailer.sections import Smtp
 from mailer.storage import migrate
 from mailer.storage.db import Sessions, open_engine, open_sessions
 from mailer.storage.deliveries import Delivery

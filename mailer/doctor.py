@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mailer.boot import Parts
-from mailer.config import Smtp
+from mailer.sections import Smtp
 from mailer.storage import migrate
 from mailer.storage.settings import get_association
 from mailer.storage.users import count_users

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from mailer.config import EXAMPLE_KEY, LONGEST_WAIT, Config, Misconfigured, load
+from mailer.config import EXAMPLE_KEY, Config, Misconfigured, load
 from mailer.domain.delivery import ANSWER_WAIT
 from mailer.message.headers import Person, check_person, date_value, message_id
+from mailer.sections import LONGEST_WAIT
 
 ROOT = Path(__file__).parent.parent
 KEY = "k" * 40

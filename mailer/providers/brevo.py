@@ -19,10 +19,10 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import NewConnectionError
 
 from mailer import clock
-from mailer.config import Brevo
 from mailer.providers.base import Fate, Gate, Mail, Outcome, ProviderDown
 from mailer.providers.brevo_letter import Letter, UnusableError, body_of, read_letter, requests_of
 from mailer.providers.words import tidy
+from mailer.sections import Brevo
 
 IDLE_SECONDS = 20
 LONGEST_WAIT = timedelta(days=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from mailer.config import Inbox
+from mailer.sections import Inbox
 
 LARGEST_MESSAGE = 20 * 1024 * 1024
 

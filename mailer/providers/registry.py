@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from mailer.config import Config, Smtp
+from mailer.config import Config
 from mailer.providers.base import Sender
 from mailer.providers.brevo import BrevoSender
 from mailer.providers.memory import MemorySender
 from mailer.providers.smtp import SmtpSender
+from mailer.sections import Smtp
 
 
 def build_sender(config: Config) -> Sender:

@@ -7,11 +7,11 @@ follow. So a fault before the gate is harmless, and only the answer to the dot c
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from mailer.config import Smtp
 from mailer.providers.base import Fate, Gate, Mail, Outcome, ProviderDown
 from mailer.providers.smtp_envelope import commands, fault_of, final_dot, limit_of, stuffed
 from mailer.providers.smtp_opening import open_session
 from mailer.providers.smtp_session import LEAVING, SEND_BODY, LineLostError, Reply, Session
+from mailer.sections import Smtp
 
 DOT_SECONDS = 600
 """RFC 5321 4.5.3.2.6: giving up earlier on the answer to the dot makes duplicates."""

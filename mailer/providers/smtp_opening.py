@@ -9,7 +9,6 @@ import ssl
 from base64 import b64encode
 from contextlib import ExitStack
 
-from mailer.config import Smtp
 from mailer.providers.base import ProviderDown
 from mailer.providers.smtp_session import (
     READY,
@@ -20,6 +19,7 @@ from mailer.providers.smtp_session import (
     Session,
 )
 from mailer.providers.words import reason_of
+from mailer.sections import Smtp
 
 
 def open_session(config: Smtp) -> Session:

@@ -11,10 +11,10 @@ import pytest
 from pydantic import SecretStr
 
 from mailer import clock
-from mailer.config import Brevo
 from mailer.providers import brevo
 from mailer.providers.base import Fate, Mail, Outcome, ProviderDown
 from mailer.providers.brevo import BrevoSender
+from mailer.sections import Brevo
 from tests.providers.mails import RecordingGate, a_mail
 from tests.sinks import BrevoAnswer, BrevoStub, brevo_stub, free_port, make_certificate
 

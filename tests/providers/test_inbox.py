@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mailer.config import Inbox, Smtp
 from mailer.providers.base import Fate, Mail
 from mailer.providers.inbox import InboxServer
 from mailer.providers.smtp import SmtpSender
+from mailer.sections import Inbox, Smtp
 from mailer.storage.maildir import InboxMessage, get_message, list_messages
 from tests.providers.mails import CONTENT, RecordingGate, a_mail
 from tests.sinks import free_port

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 import pytest
 from pydantic import SecretStr
 
-from mailer.config import Smtp
 from mailer.providers import smtp_session
 from mailer.providers.base import Fate, Mail, Outcome, ProviderDown
 from mailer.providers.smtp import DOT_SECONDS, SmtpSender
 from mailer.providers.smtp_session import QUIT_SECONDS
+from mailer.sections import Smtp
 from tests.providers.mails import CONTENT, RecordingGate, a_mail
 from tests.sinks import (
     DROP,

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from mailer.config import Smtp
 from mailer.providers.base import ProviderDown
 from mailer.providers.smtp_opening import open_session
+from mailer.sections import Smtp
 from tests.sinks import (
     DROP,
     RESET,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from mailer.config import Smtp
 from mailer.providers.base import Fate, ProviderDown
 from mailer.providers.smtp import SmtpSender
+from mailer.sections import Smtp
 from tests.providers.mails import RecordingGate, a_mail
 from tests.sinks import DROP, scripted_smtp
 
