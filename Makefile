@@ -30,7 +30,7 @@ bench: .venv/development ## Measure speed and memory (see benchmarks/)
 
 lock: ## Pin the newest versions that pyproject.toml allows
 	@uv pip compile pyproject.toml --extra postgres $(LOCK_OPTIONS) -o requirements.lock
-	@uv pip compile pyproject.toml --extra postgres --group dev $(LOCK_OPTIONS) -o requirements-dev.lock
+	@uv pip compile pyproject.toml --extra postgres --extra celery --group dev $(LOCK_OPTIONS) -o requirements-dev.lock
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade
 
 messages: .venv/development ## Collect the words to translate and merge them into the catalogues
