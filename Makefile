@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 ONCE ?=
 
-.PHONY: help demo test check bench lock messages clean
+.PHONY: help demo test soak check bench lock messages clean
 
 help: ## What can be done here
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -18,6 +18,10 @@ test: .venv/development ## Install what the tests need, then run every check and
 	@scripts/install-test-parts
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/pytest -n 2
+
+soak: .venv/development ## Kill the worker hundreds of times in mid-send (about an hour)
+	@scripts/install-test-parts
+	@$(BIN)/pytest -m soak -s tests/soak
 
 check: .venv/development ## Format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

@@ -2,44 +2,45 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from benchmarks.letters import BASE_URL, ENVELOPE, make_letter, make_person
-from benchmarks.rounds import Watch, Work, compare
+from benchmarks.rounds import Watch, Work, take_turns
+from benchmarks.rows import OURS, Row, compare
+from benchmarks.scale import Stand
 from mailer.message.build import build
 from mailer.message.splice import Cut, cut
 from mailer.message.values import Rendered
 
 NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
-MANY, FEW = 20_000, 200
+SIZES = (8_000, 20_000, 60_000)
+LIBRARY = "built by the standard library"
 
 
-def measure() -> Iterator[dict[str, Any]]:
-    for size in (8_000, 20_000, 60_000):
+def measure(stand: Stand) -> Iterator[Row]:
+    scale = stand.scale
+    for size in SIZES:
         letter = make_letter(size)
         pieces = cut(letter, ENVELOPE, base_url=BASE_URL)
-
-        what = f"personalise a {size // 1000} KB letter, tokens signed"
-        yield compare(
-            what, _splice(pieces), "building each with the standard library", _build(letter)
-        )
+        ways = {OURS: _splice(pieces, scale.splices), LIBRARY: _build(letter, scale.splices // 100)}
+        what = f"{size // 1000} KB letter personalised, its tokens signed, on one core"
+        yield compare(what, take_turns(ways, scale.rounds), OURS, LIBRARY)
 
 
-def _splice(pieces: Cut) -> Work:
+def _splice(pieces: Cut, number: int) -> Work:
     def work(watch: Watch) -> int:
         with watch.running():
-            for number in range(MANY):
-                pieces.splice(make_person(number, NOW))
-        return MANY
+            for reader in range(number):
+                pieces.splice(make_person(reader, NOW))
+        return number
 
     return work
 
 
-def _build(letter: Rendered) -> Work:
+def _build(letter: Rendered, number: int) -> Work:
     def work(watch: Watch) -> int:
         with watch.running():
-            for number in range(FEW):
-                build(letter, ENVELOPE, make_person(number, NOW), base_url=BASE_URL)
-        return FEW
+            for reader in range(number):
+                build(letter, ENVELOPE, make_person(reader, NOW), base_url=BASE_URL)
+        return number
 
     return work

@@ -1,8 +1,9 @@
-"""A realistic letter of about the given size, and people to send it to."""
+"""A realistic letter of a given size, and people to send it to."""
 
 from datetime import datetime
 from uuid import UUID
 
+from mailer.message.build import build
 from mailer.message.headers import date_value, message_id
 from mailer.message.links import Links
 from mailer.message.slots import PREFERENCES, UNSUBSCRIBE
@@ -12,17 +13,7 @@ BASE_URL = "https://news.example.org"
 SECRET = b"k" * 40
 LINKS = Links([SECRET.decode()])
 SENTENCE = "Setkání pro nově příchozí: čaj, koláče a krátké rozhovory. "
-
-
-def make_letter(size: int) -> Rendered:
-    """HTML and text of about `size` bytes in all, with both personal links."""
-    links = f"{BASE_URL}/u/{UNSUBSCRIBE}\n{BASE_URL}/p/{PREFERENCES}\n"
-    body = SENTENCE * (size // 2 // len(SENTENCE.encode()))
-    lines = "\n".join(body[at : at + 70] for at in range(0, len(body), 70))
-    link = f'<a href="{links.split(maxsplit=1)[0]}">Odhlásit</a>'
-    html = f'<html lang="cs"><body><p>{lines}</p>{link}</body></html>'
-    return Rendered("Setkání v pátek + 3 další", "Čtyři akce", html, f"{lines}\n{links}", "cs")
-
+WIDTH = 70
 
 ENVELOPE = Envelope(
     from_name="MigAct",
@@ -32,6 +23,28 @@ ENVELOPE = Envelope(
     list_name="MigAct",
     list_domain="example.org",
 )
+
+
+def make_letter(size: int) -> Rendered:
+    """HTML and text, with both personal links, whose message has about `size` bytes: all that is
+    transferred, headers and encoding included."""
+    few, many = 10, 1000
+    least, most = _weigh(few), _weigh(many)
+    return _write(few + round((size - least) * (many - few) / (most - least)))
+
+
+def _weigh(sentences: int) -> int:
+    person = make_person(1, datetime.fromisoformat("2026-11-26T08:00:00+00:00"))
+    return len(build(_write(sentences), ENVELOPE, person, base_url=BASE_URL))
+
+
+def _write(sentences: int) -> Rendered:
+    links = f"{BASE_URL}/u/{UNSUBSCRIBE}\n{BASE_URL}/p/{PREFERENCES}\n"
+    body = SENTENCE * sentences
+    lines = "\n".join(body[at : at + WIDTH] for at in range(0, len(body), WIDTH))
+    link = f'<a href="{links.split(maxsplit=1)[0]}">Odhlásit</a>'
+    html = f'<html lang="cs"><body><p>{lines}</p>{link}</body></html>'
+    return Rendered("Setkání v pátek + 3 další", "Čtyři akce", html, f"{lines}\n{links}", "cs")
 
 
 def make_person(number: int, now: datetime) -> Person:

@@ -1,12 +1,11 @@
-"""Times two ways of doing the same work in turn, so that a drifting machine hurts both alike."""
+"""Times ways of doing the same work in turn, so that a drifting machine hurts all of them alike."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from statistics import median
-from typing import Any
 
-ROUNDS = 3
+Rates = Mapping[str, list[float]]
+"""Things per second, round by round, of each way."""
 
 
 class Watch:
@@ -21,25 +20,31 @@ class Watch:
         yield
         self.seconds += time.perf_counter() - started
 
+    def note(self, seconds: float) -> None:
+        """Somebody else has timed it: the ledger, which says when each mail was accepted."""
+        self.seconds += seconds
+
 
 Work = Callable[[Watch], int]
 """Does the work, with the watch running during the part that counts; returns how many it did."""
 
 
+def take_turns(ways: Mapping[str, Work], rounds: int) -> Rates:
+    """Every way once, then every way once more, and so on."""
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, work in ways.items():
+            rates[name].append(rate(work))
+    return rates
+
+
 def rate(work: Work) -> float:
     """Things per second of one go."""
     watch = Watch()
-    return work(watch) / watch.seconds
+    number = work(watch)
+    return number / watch.seconds
 
 
-def compare(what: str, ours: Work, reference: str, theirs: Work) -> dict[str, Any]:
-    """A row of the table: the median rate of each, and the median of the ratios round by round."""
-    pairs = [(rate(ours), rate(theirs)) for _ in range(ROUNDS)]
-    return {
-        "what": what,
-        "reference": reference,
-        "ours": median(pair[0] for pair in pairs),
-        "theirs": median(pair[1] for pair in pairs),
-        "ratio": median(mine / other for mine, other in pairs),
-        "rounds": pairs,
-    }
+def ratios(rates: Rates, ours: str, theirs: str) -> list[float]:
+    """How many times as fast as the other we were, round by round."""
+    return [mine / other for mine, other in zip(rates[ours], rates[theirs], strict=True)]

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,21 +16,31 @@ from mailer import clock
 from mailer.clock import Clock
 from mailer.config import Config, load
 from mailer.domain.errors import Refused
+from mailer.message.dkim import build_signer
 from mailer.message.links import Links
 from mailer.message.render import Renderer
 from mailer.providers.inbox import InboxServer
 from mailer.providers.registry import build_sender
 from mailer.storage import accounts, migrate
 from mailer.storage.db import Sessions, open_engine, open_sessions
+from mailer.storage.presence import Presence
 from mailer.storage.settings import find_setting
 from mailer.usecases.addresses import make_address_key
+from mailer.usecases.forecasts import get_limits
 from mailer.usecases.outages import WORKER_TICK
 from mailer.usecases.writing import LetterWriter
 from mailer.web.app import create_app
 from mailer.web.parts import WebParts
 from mailer.worker.builder import Builder, Sending
-from mailer.worker.engine import Engine, Pace
+from mailer.worker.celery_app import make_app
+from mailer.worker.celery_dispatch import Dispatcher
+from mailer.worker.celery_service import CeleryService
+from mailer.worker.claims import Pace
+from mailer.worker.engine import Engine
+from mailer.worker.interruptible import Interruptible
+from mailer.worker.journal import Journal
 from mailer.worker.service import Service
+from mailer.worker.signing import UNSIGNED, Signing
 from mailer.worker.timetable import Timetable
 
 WORKER_SILENT_AFTER = timedelta(minutes=2)
@@ -46,7 +57,7 @@ class Parts:
     @cached_property
     def database(self) -> Database:
         # The worker's engine and timetable want connections beside the threads of the pages.
-        return open_engine(self.config.database.url, pool_size=self.config.web.threads + 4)
+        return open_engine(self.config.database.url, pool_size=self.config.web.threads + 5)
 
     @cached_property
     def sessions(self) -> Sessions:
@@ -85,21 +96,31 @@ class Parts:
         """The oldest key: hashes of addresses and Message-IDs outlive a change of keys."""
         return self.secrets[0].encode()
 
-    def build_engine(self) -> Engine:
-        """A sending engine with a name of its own in the ledger."""
-        settings = self.config.engine
+    @cached_property
+    def owner(self) -> str:
+        """What this process is called in the ledger."""
+        return f"{socket.gethostname()[:30]}:{os.getpid()}:{uuid4().hex[:8]}"
+
+    def build_engine(self, stop: threading.Event | None = None) -> Engine:
+        """A sending engine with a name of its own in the ledger. `stop` ends its rounds early, for
+        those who call `run_once`."""
+        settings, sender = self.config.engine, build_sender(self.config)
         return Engine(
             sessions=self.sessions,
-            sender=build_sender(self.config),
+            sender=Interruptible(sender, stop) if stop else sender,
             builder=self.build_builder(),
             clock=self.clock,
-            owner=f"{socket.gethostname()[:30]}:{os.getpid()}:{uuid4().hex[:8]}",
+            owner=self.owner,
+            presence=Presence(self.database, self.owner),
+            journal=Journal(settings.journal_directory, self.owner),
             pace=Pace(
                 claim_size=settings.claim_size,
                 lease=timedelta(seconds=settings.lease_seconds),
                 idle_seconds=settings.poll_seconds,
                 resends_unknown=settings.resend_unknown,
             ),
+            signing=self.build_signing(),
+            limits=get_limits(self.config.throttle, self.config.mail.provider),
         )
 
     def build_builder(self) -> Builder:
@@ -112,16 +133,43 @@ class Parts:
             secret=self.identity,
         )
         return Builder(
-            sending, self.links, LetterWriter(self.renderer, self.links, sending.base_url)
+            self.reading,
+            sending,
+            self.links,
+            LetterWriter(self.renderer, self.links, sending.base_url),
         )
+
+    def build_signing(self) -> Signing:
+        """DKIM for mail that leaves here byte by byte; an HTTP provider writes its own."""
+        mail = self.config.mail
+        if mail.provider not in ("smtp", "inbox"):
+            return UNSIGNED
+        return Signing(build_signer(self.config.dkim, mail.from_address))
 
     def build_timetable(self) -> Timetable:
         return Timetable(self.sessions, self.renderer, self.config.site.base_url, self.clock)
 
-    def build_service(self) -> Service:
-        """The worker as threads of this process; with the demo's provider, its mail server too."""
+    def build_service(self) -> Service | CeleryService:
+        """The worker as threads of this process; with the demo's provider, its mail server too.
+
+        Raises Refused when it shall dispatch to Celery and that is not installed.
+        """
         inbox = InboxServer(self.config.inbox) if self.config.mail.provider == "inbox" else None
-        return Service(self.sessions, self.clock, self.build_engine, self.build_timetable(), inbox)
+        timetable = self.build_timetable()
+        if self.config.engine.kind == "celery":
+            return CeleryService(self.build_dispatcher(), timetable, inbox)
+        return Service(self.sessions, self.clock, self.build_engine, timetable, inbox)
+
+    def build_dispatcher(self) -> Dispatcher:
+        engine, settings = self.config.engine, self.config.celery
+        return Dispatcher(
+            make_app(settings),
+            settings,
+            self.reading,
+            self.clock,
+            claim_size=engine.claim_size,
+            poll_seconds=engine.poll_seconds,
+        )
 
     def list_problems(self) -> list[str]:
         """What keeps this service from being ready, a sentence each."""

@@ -1,7 +1,7 @@
 """Operator settings, read once into frozen objects. What coordinators set lives in tables instead.
 
 Precedence: environment `MAILER_<SECTION>__<KEY>`, then the TOML file, then what `sections` says.
-A secret may come from a file: `MAILER_<SECTION>__<KEY>_FILE` names it.
+A secret may come from a file: `MAILER_<SECTION>__<KEY>_FILE` names it, or `<key>_file` in TOML.
 All mistakes are reported together, each with its key and what was expected.
 """
 
@@ -16,7 +16,9 @@ from pydantic import ValidationError
 
 from mailer.sections import (
     Brevo,
+    Celery,
     Database,
+    Dkim,
     Engine,
     Inbox,
     Limits,
@@ -26,6 +28,7 @@ from mailer.sections import (
     Site,
     Smtp,
     Templates,
+    Throttle,
     Web,
 )
 
@@ -51,9 +54,12 @@ class Config(Section):
     limits: Limits = Limits()
     mail: Mail = Mail()
     smtp: Smtp = Smtp()
+    dkim: Dkim = Dkim()
     brevo: Brevo = Brevo()
     inbox: Inbox = Inbox()
+    throttle: Throttle = Throttle()
     engine: Engine = Engine()
+    celery: Celery = Celery()
     log: Log = Log()
     templates: Templates = Templates()
 
@@ -77,16 +83,34 @@ def read(settings: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]]
     for section, values in overrides.items():
         merged[section] = {**merged.get(section, {}), **values}
     # What was meant for a setting that could not be read says more than that it is missing.
-    mistakes = dict(_add_environment(merged))
+    mistakes = dict([*_add_files(merged), *_add_environment(merged)])
     try:
         config = Config.model_validate(merged)
     except ValidationError as error:
         said = dict(_say(dict(mistake)) for mistake in error.errors())
         raise _misconfigured(said | mistakes) from None
-    mistakes |= _find_contradictions(config)
+    mistakes = _find_contradictions(config) | mistakes
     if mistakes:
         raise _misconfigured(mistakes)
     return config
+
+
+def _add_files(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Put what the file named by `<key>_file` says in the place of `<key>`; yields key and
+    sentence of each mistake."""
+    for section, values in settings.items():
+        if not isinstance(values, dict):
+            continue  # reported with the other mistakes of the file
+        settings[section] = kept = {k: v for k, v in values.items() if not k.endswith("_file")}
+        for name in sorted(values.keys() - kept.keys()):
+            key = name.removesuffix("_file")
+            if kept.get(key):
+                yield f"{section}.{key}", f"{key} and {name} are both set; keep one of them"
+                continue
+            try:
+                kept[key] = _read_file(values[name], key)
+            except (OSError, ValueError, TypeError):
+                yield f"{section}.{key}", f"{name} names a file that cannot be read"
 
 
 def _add_environment(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -116,11 +140,17 @@ def _add_environment(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _read_variable(name: str, key: str) -> Any:
     value = os.environ[name]
-    if name.lower().endswith("_file"):
-        value = Path(value).read_text(encoding="utf-8").strip()
+    return _read_file(value, key) if name.lower().endswith("_file") else _read_value(value, key)
+
+
+def _read_file(path: str, key: str) -> Any:
+    return _read_value(Path(path).read_text(encoding="utf-8").strip(), key)
+
+
+def _read_value(text: str, key: str) -> Any:
     if key != "secret_keys":
-        return value
-    return json.loads(value) if value.startswith("[") else value.splitlines()
+        return text
+    return json.loads(text) if text.startswith("[") else text.splitlines()
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -153,7 +183,7 @@ def _say(mistake: dict[str, Any]) -> tuple[str, str]:
 
 def _find_contradictions(config: Config) -> dict[str, str]:
     """Settings that are well-formed and still cannot work: key and sentence."""
-    found = {}
+    found = dict(_find_unpaired(config.dkim))
     keys = [key.get_secret_value() for key in config.site.secret_keys]
     if EXAMPLE_KEY in keys and not config.site.demo:
         found["site.secret_keys"] = (
@@ -164,4 +194,29 @@ def _find_contradictions(config: Config) -> dict[str, str]:
             "expected as much as smtp.connect_seconds and smtp.reply_seconds together, or more: "
             "a claim must outlive a slow mail server"
         )
+    if config.engine.kind == "celery" and config.database.url.startswith("sqlite"):
+        found["engine.kind"] = (
+            "“celery” sends from several processes, which needs PostgreSQL: set database.url to "
+            "postgresql://user:password@host/name"
+        )
     return found
+
+
+def _find_unpaired(dkim: Dkim) -> Iterator[tuple[str, str]]:
+    """What signing lacks: a selector its key, a key its selector, a second signature its first."""
+    pairs = (
+        ("", dkim.selector, dkim.private_key),
+        ("ed25519_", dkim.ed25519_selector, dkim.ed25519_private_key),
+    )
+    for kind, selector, key in pairs:
+        if selector and not key:
+            yield (
+                f"dkim.{kind}private_key",
+                f"missing, but dkim.{kind}selector is set; `mailer dkim new` makes a key",
+            )
+        if key and not selector:
+            yield f"dkim.{kind}selector", f"missing, but dkim.{kind}private_key is set"
+    if dkim.ed25519_selector and not dkim.selector:
+        yield "dkim.selector", "expected an RSA key as well: few verifiers know Ed25519"
+    elif dkim.ed25519_selector and dkim.ed25519_selector == dkim.selector:
+        yield "dkim.ed25519_selector", "expected another one than dkim.selector: a record each"

@@ -1,16 +1,20 @@
 """Looks at a service from outside and says what is wrong and what to do about it.
 
-Reads only; its network calls go to the configured database and mail server, and nothing is sent.
+Reads only; its network calls go to the configured database and mail server, and to the DNS where
+mail is signed here. Nothing is sent.
 """
 
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from dns.exception import DNSException
+from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mailer.boot import Parts
+from mailer.message.dkim import Key, list_keys
 from mailer.sections import Smtp
 from mailer.storage import migrate
 from mailer.storage.settings import get_association
@@ -18,6 +22,9 @@ from mailer.storage.users import count_users
 
 RESERVED = (".example", ".example.org", ".example.com", ".example.net", ".test", ".localdomain")
 """Domains that nobody can have (RFC 2606) but that examples and defaults are made of."""
+
+DNS_SECONDS = 5.0
+"""How long an answer of the DNS is waited for, all its servers taken together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +44,17 @@ def mend(what: str, advice: str) -> Finding:
     return Finding(is_good=False, what=what, advice=advice)
 
 
-def examine(parts: Parts) -> list[Finding]:
-    """Everything that can be looked at from here, in the order in which it matters."""
+def examine(parts: Parts, open_resolver: Callable[[], Resolver] = Resolver) -> list[Finding]:
+    """Everything that can be looked at from here, in the order in which it matters.
+
+    The DNS is asked only where the configuration has a DKIM key, by default as this machine does.
+    """
     return [
         *_examine_site(parts),
         _examine_sender(parts),
         *_examine_database(parts),
         *_examine_provider(parts),
+        *_examine_signature(parts, open_resolver),
     ]
 
 
@@ -140,3 +151,45 @@ def _connect(smtp: Smtp) -> smtplib.SMTP:
         context = ssl.create_default_context()
         return smtplib.SMTP_SSL(smtp.host, smtp.port, timeout=smtp.connect_seconds, context=context)
     return smtplib.SMTP(smtp.host, smtp.port, timeout=smtp.connect_seconds)
+
+
+def _examine_signature(parts: Parts, open_resolver: Callable[[], Resolver]) -> Iterator[Finding]:
+    mail = parts.config.mail
+    keys = list_keys(parts.config.dkim, mail.from_address)
+    if mail.provider == "smtp":
+        yield from (_compare(key, open_resolver) for key in keys)
+    elif mail.provider == "brevo" and keys:
+        yield good("Brevo signs mail with its own key; the one in [dkim] is not used.")
+
+
+def _compare(key: Key, open_resolver: Callable[[], Resolver]) -> Finding:
+    """Whether the DNS publishes the public half of the key that mail is signed with."""
+    name = key.record_name
+    try:
+        records = [
+            b"".join(record.strings).decode(errors="replace")
+            for record in open_resolver().resolve(name, "TXT", lifetime=DNS_SECONDS)
+        ]
+    except (NXDOMAIN, NoAnswer):
+        return mend(
+            f"There is no DKIM record {name}.",
+            "Publish what `mailer dkim show` prints. Until then, mail counts as not signed.",
+        )
+    except DNSException as error:
+        return mend(
+            f"The DKIM record {name} cannot be looked up: {error}",
+            "Try again later; if it stays so, check the name servers of this machine.",
+        )
+    if [_read_key(record) for record in records] == [_read_key(key.record)]:
+        return good(f"The DKIM record {name} fits the key that mail is signed with.")
+    return mend(
+        f"The DKIM record {name} does not fit the key that mail is signed with.",
+        "Publish only the one that `mailer dkim show` prints, or configure the key that belongs to "
+        "the published one. Until then, mail seems to be forged.",
+    )
+
+
+def _read_key(record: str) -> tuple[str, str]:
+    """Kind and public key of a DKIM record (RFC 6376, 3.6.1)."""
+    tags = dict(tag.partition("=")[::2] for tag in "".join(record.split()).split(";"))
+    return tags.get("k", "rsa"), tags.get("p", "")

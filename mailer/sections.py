@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 SHORTEST_KEY = 32
+RSA_BITS, LARGEST_RSA_BITS = 2048, 4096
+"""What a key that signs mail may have: fewer are not trusted, more are not always read."""
 LONGEST_WAIT = 840
 """Seconds that a provider's answer may be waited for: a mail being handed over is nobody else's
 for 15 minutes (`domain.delivery.ANSWER_WAIT`), and the answer must be stored before they end."""
@@ -23,7 +30,9 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-_LONGEST_LOCAL, _LONGEST_ADDRESS = 64, 254
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
+_LONGEST_LABEL, _LONGEST_LOCAL, _LONGEST_ADDRESS = 63, 64, 254
+_BROKERS = ("amqp", "amqps", "redis", "rediss")
 _NOT_ASCII = "expected the name in ASCII letters, as the registrar keeps it: xn--…"
 
 
@@ -113,7 +122,48 @@ class Smtp(Section):
     helo: str = ""
     connect_seconds: float = Field(30, gt=0)
     reply_seconds: float = Field(300, gt=0, le=LONGEST_WAIT)
+    connections: int = Field(4, ge=1, le=256)
     messages_per_connection: int = Field(100, ge=1)
+
+
+class Dkim(Section):
+    """What mail through SMTP is signed with. Empty: whoever carries the mail signs it."""
+
+    selector: str = ""
+    domain: str = ""
+    private_key: SecretStr = SecretStr("")
+    ed25519_selector: str = ""
+    ed25519_private_key: SecretStr = SecretStr("")
+
+    @field_validator("selector", "ed25519_selector")
+    @classmethod
+    def _is_selector(cls, value: str) -> str:
+        if value and not (_HOST.fullmatch(value) and len(value) <= _LONGEST_LABEL):
+            raise ValueError("expected letters, digits and hyphens such as news2027")
+        return value.lower()
+
+    @field_validator("domain")
+    @classmethod
+    def _is_domain(cls, value: str) -> str:
+        if not value.isascii():
+            raise ValueError(_NOT_ASCII)
+        if value and not (_HOST.fullmatch(value) and "." in value):
+            raise ValueError("expected a domain such as example.org")
+        return value.lower()
+
+    @field_validator("private_key")
+    @classmethod
+    def _is_rsa(cls, value: SecretStr) -> SecretStr:
+        if pem := value.get_secret_value():
+            read_rsa_key(pem)
+        return value
+
+    @field_validator("ed25519_private_key")
+    @classmethod
+    def _is_ed25519(cls, value: SecretStr) -> SecretStr:
+        if pem := value.get_secret_value():
+            read_ed25519_key(pem)
+        return value
 
 
 class Brevo(Section):
@@ -140,13 +190,90 @@ class Inbox(Section):
     directory: Path = Path("inbox")
 
 
+class Throttle(Section):
+    """How many mails may leave: through the provider in any second, minute, hour and day (0: no
+    limit), on each day of its warm-up, and to the domains of the recipients."""
+
+    per_second: int = Field(0, ge=0)
+    per_minute: int = Field(0, ge=0)
+    per_hour: int = Field(0, ge=0)
+    per_day: int = Field(0, ge=0)
+    warm_up: tuple[int, ...] = ()
+    domains: dict[str, str] = {}
+
+    @field_validator("warm_up", mode="before")
+    @classmethod
+    def _is_listed(cls, value: object) -> object:
+        """In the environment the days stand in one line: `50, 100, 500`."""
+        return value.strip("[]").replace(",", " ").split() if isinstance(value, str) else value
+
+    @field_validator("warm_up")
+    @classmethod
+    def _is_plan(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(number < 1 for number in value):
+            raise ValueError("expected mails per day such as [50, 100, 500], 1 or more each")
+        return value
+
+    @field_validator("domains", mode="before")
+    @classmethod
+    def _is_table(cls, value: object) -> object:
+        """In the environment the domains stand in one line: `gmail.com=20/minute, *=100/minute`."""
+        if not isinstance(value, str):
+            return value
+        pairs = (pair.partition("=") for pair in value.split(",") if pair.strip())
+        return {domain.strip(): rate.strip() for domain, _, rate in pairs}
+
+    @field_validator("domains")
+    @classmethod
+    def _is_limit(cls, value: dict[str, str]) -> dict[str, str]:
+        for domain, rate in value.items():
+            if not domain.isascii():
+                raise ValueError(_NOT_ASCII)
+            if domain != "*" and not (_HOST.fullmatch(domain) and "." in domain):
+                raise ValueError(f"expected a domain such as gmail.com, or *, not “{domain}”")
+            if not _RATE.fullmatch(rate):
+                raise ValueError(
+                    f"expected a limit such as 20/minute (second, minute, hour or day) for "
+                    f"{domain}, not “{rate}”"
+                )
+        return {domain.lower(): rate for domain, rate in value.items()}
+
+
 class Engine(Section):
-    kind: Literal["embedded"] = "embedded"
-    claim_size: int = Field(100, ge=1, le=500)
+    kind: Literal["embedded", "celery"] = "embedded"
+    claim_size: int = Field(500, ge=1, le=500)
     lease_seconds: int = Field(900, ge=60)
     poll_seconds: float = Field(1.0, gt=0)
     resend_unknown: bool = True
+    journal_directory: Path = Path("journal")
     grace_seconds: int = Field(600, ge=0)
+
+
+class Celery(Section):
+    """How batches of mail reach the workers of other machines. `waiting_batches` bounds each queue;
+    `batch_seconds` is how long a worker stays with one batch, about."""
+
+    broker_url: str = "amqp://guest:guest@localhost//"
+    queue_prefix: str = Field("mailer", pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$")
+    waiting_batches: int = Field(32, ge=1, le=10_000)
+    batch_seconds: float = Field(5, gt=0, le=60)
+
+    @field_validator("broker_url")
+    @classmethod
+    def _is_broker(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            is_broker = parts.scheme in _BROKERS and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_broker = False
+        if not is_broker or ";" in value:
+            # The value may hold a password, so it is not repeated.
+            raise ValueError(
+                "expected amqp://user:password@host//name or redis://:password@host:6379/0 "
+                "(amqps, rediss: encrypted), with signs such as @ and / in the password written "
+                "as %40 and %2F"
+            )
+        return value
 
 
 class Log(Section):
@@ -158,6 +285,32 @@ class Templates(Section):
     """A folder whose files override single e-mail templates of the same name."""
 
     overrides: Path | None = None
+
+
+def read_rsa_key(pem: str) -> RSAPrivateKey:
+    """Raises ValueError for a key that verifiers of mail need not take (RFC 8301, 3.2)."""
+    key = _read_key(pem)
+    if isinstance(key, RSAPrivateKey) and RSA_BITS <= key.key_size <= LARGEST_RSA_BITS:
+        return key
+    raise ValueError(f"expected an RSA key of {RSA_BITS} to {LARGEST_RSA_BITS} bits")
+
+
+def read_ed25519_key(pem: str) -> Ed25519PrivateKey:
+    """Raises ValueError for every other kind of key."""
+    key = _read_key(pem)
+    if isinstance(key, Ed25519PrivateKey):
+        return key
+    raise ValueError("expected an Ed25519 key; this is one of another kind")
+
+
+def _read_key(pem: str) -> PrivateKeyTypes:
+    try:
+        return load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # A TypeError is how a password in the way is told.
+        raise ValueError(
+            "expected a private key in PEM without a password; `mailer dkim new` makes one"
+        ) from None
 
 
 def _read_address(value: str) -> str:

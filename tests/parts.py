@@ -8,6 +8,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import FunctionType
 
 import pytest
@@ -19,7 +20,21 @@ ADVICE = {
     "Chromium": "apt-get install chromium",
     "smtp-sink": "apt-get install postfix",
     "PostgreSQL": "apt-get install postgresql, or set MAILER_TEST_POSTGRES",
+    "RabbitMQ": "apt-get install rabbitmq-server",
+    "Redis": "apt-get install redis-server",
 }
+
+
+RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+"""The server itself: the one on the PATH insists on Debian's account for it."""
+
+
+def find_rabbitmq() -> str | None:
+    return str(RABBITMQ) if RABBITMQ.exists() and shutil.which("epmd") else None
+
+
+def find_redis() -> str | None:
+    return shutil.which("redis-server", path=SYSTEM_PATH)
 
 
 def find_chromium() -> str | None:
@@ -32,6 +47,8 @@ def list_missing() -> frozenset[str]:
         "Chromium": find_chromium(),
         "smtp-sink": shutil.which("smtp-sink", path=SYSTEM_PATH),
         "PostgreSQL": os.environ.get("MAILER_TEST_POSTGRES") or _has_postgres(),
+        "RabbitMQ": find_rabbitmq(),
+        "Redis": find_redis(),
     }
     return frozenset(name for name, where in found.items() if not where)
 
@@ -47,10 +64,12 @@ def list_needs(item: pytest.Item) -> frozenset[str]:
     """The parts without which the test cannot run, by its fixtures and by what it calls."""
     fixtures = frozenset(getattr(item, "fixturenames", ()))
     callspec = getattr(item, "callspec", None)
-    variants = callspec.params.values() if callspec else ()
+    variants = list(callspec.params.values()) if callspec else []
     needs = {
         "Chromium": "chromium" in fixtures,
         "PostgreSQL": "postgres_url" in fixtures or "postgresql" in variants,
+        "RabbitMQ": "rabbitmq" in fixtures or "rabbitmq" in variants,
+        "Redis": "redis" in fixtures or "redis" in variants,
         "smtp-sink": any("smtp_sink" in code.__code__.co_names for code in _functions(item)),
     }
     return frozenset(name for name, is_needed in needs.items() if is_needed)

@@ -3,6 +3,7 @@
 Every wait has an end; a process that outlives its block is killed by the number it was given.
 """
 
+import importlib
 import json
 import multiprocessing
 import multiprocessing.process
@@ -21,6 +22,7 @@ import requests
 from mailer.boot import Parts
 from mailer.cli.serving import run_worker
 from mailer.config import load
+from mailer.worker import crash
 
 SECRET = "a-test-key-of-more-than-32-letters"
 PATIENCE = 30.0
@@ -52,6 +54,8 @@ def install(folder: Path, **sections: Mapping[str, Any]) -> Iterator[Installatio
     """A configuration in `folder` of these sections, as `mailer init` and an editor make it."""
     given: dict[str, dict[str, Any]] = {name: dict(values) for name, values in sections.items()}
     given["site"] = {"secret_keys": [SECRET], **given.get("site", {})}
+    journal = {"journal_directory": str(folder / "journal")}
+    given["engine"] = {**journal, **given.get("engine", {})}
     config = folder / "config.toml"
     config.write_text(_toml(given), encoding="utf-8")
     parts = Parts(load(config))
@@ -91,16 +95,36 @@ _NURSERY = multiprocessing.get_context("forkserver")
 _NURSERY.set_forkserver_preload(["mailer.cli.serving"])
 
 
-def fork_worker(installation: Installation) -> multiprocessing.process.BaseProcess:
+def fork_worker(
+    installation: Installation, *, crash_at: str = ""
+) -> multiprocessing.process.BaseProcess:
     """`mailer worker` without the second that Python takes to read it in: for tests that start
     many. Kill it, or leave it to the end of the test run."""
-    worker = _NURSERY.Process(target=_work, args=(installation.config,), daemon=True)
+    log = installation.folder / "service.log"
+    worker = _NURSERY.Process(target=_work, args=(installation.config, log, crash_at), daemon=True)
     worker.start()
     return worker
 
 
-def _work(config: Path) -> None:
+def _work(config: Path, log: Path, crash_at: str) -> None:
+    with log.open("ab") as stream:
+        for number in (1, 2):
+            os.dup2(stream.fileno(), number)
+    if crash_at:
+        os.environ["MAILER_CRASH_AT"] = crash_at
+        importlib.reload(crash)  # it was read in before this process knew where to die
     run_worker(Parts(load(config)))
+
+
+@contextmanager
+def at_work(installation: Installation) -> Iterator[multiprocessing.process.BaseProcess]:
+    """A forked worker, ended by `kill -9` at the end of the block."""
+    worker = fork_worker(installation)
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.join()
 
 
 @contextmanager

@@ -114,6 +114,8 @@ def _values(head: Iterable[str], name: str) -> list[str]:
 DROP = "drop the connection"
 RESET = "reset the connection"
 SILENCE = "say nothing more"
+THEN_DROP = " and hang up"
+"""After a reply: the reply and the end of the connection arrive in one packet."""
 
 _USUAL = {
     "CONNECT": "220 scripted",
@@ -130,10 +132,13 @@ class ScriptedSmtp(socketserver.ThreadingTCPServer):
 
     `answers` maps a whole command line, or a verb (CONNECT, EHLO, MAIL, RCPT, DATA, ".", …), to a
     reply, or to a list of replies of which the last one stays; DROP, RESET and SILENCE are
-    replies, too. After 421 it hangs up. Closing it waits for its conversations to end.
+    replies, too. After 421 it hangs up. Closing it waits for its conversations to end. A server
+    with a mind of its own overrides `reply_to`.
     """
 
     daemon_threads = False
+    pause = 0.0
+    """Seconds before each look at what came in."""
 
     def __init__(
         self,
@@ -145,6 +150,12 @@ class ScriptedSmtp(socketserver.ThreadingTCPServer):
         self.extensions, self.tls, self.tls_at_once = extensions, tls, tls_at_once
         self.commands: list[str] = []
         """Every command line, and CONNECT for each new connection."""
+        self.lines: list[tuple[int, str]] = []
+        """The same, each with the number of its connection, from 1 on."""
+        self.talks: list[Conversation] = []
+        """The connections of this moment."""
+        self.most_open = 0
+        """How many there were at the busiest moment."""
         self.chunks: list[bytes] = []
         """What came in at once."""
         self.bodies: list[bytes] = []
@@ -155,17 +166,34 @@ class ScriptedSmtp(socketserver.ThreadingTCPServer):
             key: deque([given] if isinstance(given, str) else given)
             for key, given in (answers or {}).items()
         }
-        super().__init__(("127.0.0.1", 0), _Conversation)
+        self.lock = threading.Lock()
+        self._count = 0
+        super().__init__(("127.0.0.1", 0), Conversation)
 
     @property
     def port(self) -> int:
         return int(self.server_address[1])
 
+    def come_in(self, talk: "Conversation") -> int:
+        """The number of a new connection."""
+        with self.lock:
+            self._count += 1
+            self.talks.append(talk)
+            self.most_open = max(self.most_open, len(self.talks))
+            return self._count
+
+    def leave(self, talk: "Conversation") -> None:
+        """That conversation is over."""
+        with self.lock:
+            self.talks.remove(talk)
+
     def verbs(self) -> list[str]:
         return [_verb(line) for line in self.commands]
 
-    def answer(self, line: str) -> str:
+    def reply_to(self, talk: "Conversation", line: str) -> str:
+        """What to say to this line of this conversation."""
         self.commands.append(line)
+        self.lines.append((talk.number, line))
         script = self._script.get(line) or self._script.get(_verb(line))
         if script is None:
             return self._hello() if _verb(line) == "EHLO" else _USUAL.get(_verb(line), "250 fine")
@@ -179,18 +207,24 @@ class ScriptedSmtp(socketserver.ThreadingTCPServer):
         """A client that hangs up is what many tests are about, and nothing to report."""
 
 
-class _Conversation(socketserver.BaseRequestHandler):
+class Conversation(socketserver.BaseRequestHandler):
+    """`number` counts the server's connections from 1 on, `bodies` are the messages of this one."""
+
     server: ScriptedSmtp
 
+    def setup(self) -> None:
+        self.number = self.server.come_in(self)
+        self.bodies: list[bytes] = []
+        self._heard = self._unsent = b""
+
     def handle(self) -> None:
-        self._heard = b""
         self.request.settimeout(LONGEST_SILENCE)
         if self.server.tls_at_once:
             self._encrypt()
-        if not self._say(self.server.answer("CONNECT")):
+        if not self._say(self.server.reply_to(self, "CONNECT")):
             return
         while line := self._until(b"\r\n"):
-            reply = self.server.answer(line.decode())
+            reply = self.server.reply_to(self, line.decode())
             if not self._say(reply):
                 return
             if reply.startswith("220"):
@@ -199,6 +233,7 @@ class _Conversation(socketserver.BaseRequestHandler):
                 return
 
     def finish(self) -> None:
+        self.server.leave(self)
         # The server closes the socket that it accepted; encryption made another one of it.
         self.request.close()
 
@@ -213,8 +248,9 @@ class _Conversation(socketserver.BaseRequestHandler):
         if body is None:
             self.server.abandoned.append(self._heard[2:])
             return False
-        self.server.bodies.append(body[2:] + b"\r\n" if body else b"")
-        return self._say(self.server.answer("."))
+        self.bodies.append(body[2:] + b"\r\n" if body else b"")
+        self.server.bodies.append(self.bodies[-1])
+        return self._say(self.server.reply_to(self, "."))
 
     def _until(self, end: bytes) -> bytes | None:
         while end not in self._heard:
@@ -227,23 +263,37 @@ class _Conversation(socketserver.BaseRequestHandler):
         return found
 
     def _chunk(self) -> bytes:
+        time.sleep(self.server.pause)
         try:
+            # As real servers do: the answers to one group of commands leave together.
+            self._flush()
             return bytes(self.request.recv(65536))
         except (ConnectionResetError, TimeoutError):
             return b""
+
+    def _flush(self) -> None:
+        self.request.sendall(self._unsent)
+        self._unsent = b""
 
     def _say(self, reply: str) -> bool:
         if reply == SILENCE:
             self._chunk()
             return False
+        if reply in (RESET, DROP):
+            self._flush()
         if reply == RESET:
             no_goodbye = struct.pack("ii", 1, 0)
             self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_goodbye)
             self.request.close()
         if reply in (RESET, DROP):
             return False
-        self.request.sendall(f"{reply}\r\n".encode())
-        return not reply.startswith("421")
+        if reply.endswith(THEN_DROP):
+            self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        self._unsent += f"{reply}\r\n".encode()
+        is_last = reply.startswith("421") or reply.endswith(THEN_DROP)
+        if is_last or reply.startswith("220"):
+            self._flush()
+        return not is_last
 
 
 def _verb(line: str) -> str:
@@ -258,12 +308,13 @@ def scripted_smtp(
     tls_at_once: bool = False,
 ) -> Iterator[ScriptedSmtp]:
     """Run a ScriptedSmtp in a thread."""
-    with ScriptedSmtp(answers, extensions, tls, tls_at_once) as server, _in_thread(server):
+    with ScriptedSmtp(answers, extensions, tls, tls_at_once) as server, in_thread(server):
         yield server
 
 
 @contextmanager
-def _in_thread(server: socketserver.BaseServer) -> Iterator[None]:
+def in_thread(server: socketserver.BaseServer) -> Iterator[None]:
+    """Let `server` work in a thread of its own."""
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
@@ -384,7 +435,7 @@ def _brevo_yes(fields: Mapping[str, Any]) -> BrevoAnswer:
 @contextmanager
 def brevo_stub() -> Iterator[BrevoStub]:
     """Run a BrevoStub in a thread."""
-    with BrevoStub() as server, _in_thread(server):
+    with BrevoStub() as server, in_thread(server):
         yield server
 
 
@@ -396,14 +447,14 @@ class SlowSmtp(ScriptedSmtp):
         self.seconds = seconds
         super().__init__(extensions=("PIPELINING",))
 
-    def answer(self, line: str) -> str:
+    def reply_to(self, talk: Conversation, line: str) -> str:
         if line == ".":
             time.sleep(self.seconds)
-        return super().answer(line)
+        return super().reply_to(talk, line)
 
 
 @contextmanager
 def slow_smtp(seconds: float) -> Iterator[SlowSmtp]:
     """Run a SlowSmtp in a thread."""
-    with SlowSmtp(seconds) as server, _in_thread(server):
+    with SlowSmtp(seconds) as server, in_thread(server):
         yield server

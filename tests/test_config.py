@@ -5,6 +5,23 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPrivateNumbers,
+    RSAPublicNumbers,
+    generate_private_key,
+    rsa_crt_dmp1,
+    rsa_crt_dmq1,
+    rsa_crt_iqmp,
+)
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
 from pydantic import BaseModel
 
 from mailer.config import EXAMPLE_KEY, Config, Misconfigured, load
@@ -81,6 +98,38 @@ def test_a_secret_comes_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     config = load(site={"secret_keys": [KEY]})
 
     assert config.smtp.password.get_secret_value() == "hush"
+
+
+def test_a_secret_comes_from_a_file_that_the_file_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("hush\n", encoding="utf-8")
+    named = f'password = ""\npassword_file = "{secret}"\n'
+    path = write(tmp_path, f'[site]\nsecret_keys = ["{KEY}"]\n[smtp]\n{named}')
+
+    by_file = load(path).smtp.password.get_secret_value()
+    monkeypatch.setenv("MAILER_SMTP__PASSWORD", "louder")
+    by_environment = load(path).smtp.password.get_secret_value()
+
+    assert (by_file, by_environment) == ("hush", "louder")
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ({"password_file": "/nowhere/password"}, "password_file names a file that cannot be read"),
+        ({"password_file": 7}, "password_file names a file that cannot be read"),
+        (
+            {"password": "hush", "password_file": "/nowhere/password"},
+            "password and password_file are both set; keep one of them",
+        ),
+    ],
+)
+def test_a_secret_that_the_file_names_in_vain_is_reported(
+    named: dict[str, object], says: str
+) -> None:
+    assert say_mistake(smtp=named) == [f"smtp.password: {says}"]
 
 
 def test_mailer_config_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,3 +356,135 @@ def test_secrets_do_not_show_in_print() -> None:
     assert KEY not in repr(config)
     assert "hush" not in repr(config)
     assert KEY != EXAMPLE_KEY
+
+
+PLAIN_KEY = NoEncryption()
+
+
+def make_pem(
+    key: RSAPrivateKey | Ed25519PrivateKey, encryption: KeySerializationEncryption = PLAIN_KEY
+) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode()
+
+
+def make_rsa(p: int, q: int) -> RSAPrivateKey:
+    d = pow(65537, -1, (p - 1) * (q - 1))
+    crt = (rsa_crt_dmp1(d, p), rsa_crt_dmq1(d, q), rsa_crt_iqmp(p, q))
+    return RSAPrivateNumbers(p, q, d, *crt, RSAPublicNumbers(65537, p * q)).private_key()
+
+
+RSA = generate_private_key(65537, 2048)
+RSA_PEM = make_pem(RSA)
+HUGE_PEM = make_pem(make_rsa(2**2203 - 1, 2**2281 - 1))  # known primes: no long search
+WEAK_PEM = make_pem(generate_private_key(65537, 1024))  # noqa: S505  it is refused
+SECOND_PEM = make_pem(Ed25519PrivateKey.generate())
+NO_PEM = "expected a private key in PEM without a password; `mailer dkim new` makes one"
+NO_SECOND = "missing, but dkim.ed25519_selector is set; `mailer dkim new` makes a key"
+NO_RSA = "expected an RSA key of 2048 to 4096 bits"
+
+
+@pytest.mark.parametrize(
+    ("dkim", "mistakes"),
+    [
+        (
+            {"selector": "news 1"},
+            ["selector: expected letters, digits and hyphens such as news2027"],
+        ),
+        (
+            {"selector": "n" * 64},
+            ["selector: expected letters, digits and hyphens such as news2027"],
+        ),
+        ({"domain": "localhost"}, ["domain: expected a domain such as example.org"]),
+        ({"domain": "příklad.cz"}, [f"domain: {ASCII}"]),
+        ({"private_key": "hush"}, [f"private_key: {NO_PEM}"]),
+        ({"private_key": make_pem(RSA, BestAvailableEncryption(b"x"))}, [f"private_key: {NO_PEM}"]),
+        ({"private_key": WEAK_PEM}, [f"private_key: {NO_RSA}"]),
+        ({"private_key": HUGE_PEM}, [f"private_key: {NO_RSA}"]),
+        ({"private_key": SECOND_PEM}, [f"private_key: {NO_RSA}"]),
+        (
+            {"ed25519_private_key": RSA_PEM},
+            ["ed25519_private_key: expected an Ed25519 key; this is one of another kind"],
+        ),
+        (
+            {"selector": "news"},
+            ["private_key: missing, but dkim.selector is set; `mailer dkim new` makes a key"],
+        ),
+        ({"private_key": RSA_PEM}, ["selector: missing, but dkim.private_key is set"]),
+        (
+            {"private_key_file": "/nowhere/key", "selector": "news"},
+            ["private_key: private_key_file names a file that cannot be read"],
+        ),
+        (
+            {"ed25519_selector": "b"},
+            [
+                f"ed25519_private_key: {NO_SECOND}",
+                "selector: expected an RSA key as well: few verifiers know Ed25519",
+            ],
+        ),
+        (
+            {
+                "selector": "a",
+                "private_key": RSA_PEM,
+                "ed25519_selector": "A",
+                "ed25519_private_key": SECOND_PEM,
+            },
+            ["ed25519_selector: expected another one than dkim.selector: a record each"],
+        ),
+    ],
+)
+def test_a_key_that_could_sign_no_mail_is_refused(
+    dkim: dict[str, object], mistakes: list[str]
+) -> None:
+    assert say_mistake(dkim=dkim) == [f"dkim.{mistake}" for mistake in mistakes]
+
+
+def test_limits_come_from_the_file(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        f"""
+        [site]
+        secret_keys = ["{KEY}"]
+        [throttle]
+        per_minute = 30
+        warm_up = [50, 100]
+        [throttle.domains]
+        "Gmail.com" = "20/minute"
+        "*" = "5/second"
+        """,
+    )
+
+    throttle = load(path).throttle
+
+    assert (throttle.per_minute, throttle.warm_up) == (30, (50, 100))
+    assert throttle.domains == {"gmail.com": "20/minute", "*": "5/second"}
+
+
+@pytest.mark.parametrize("plan", ["50, 100, 500", "50 100 500", "[50, 100, 500]"])
+def test_limits_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, plan: str) -> None:
+    monkeypatch.setenv("MAILER_THROTTLE__PER_DAY", "9000")
+    monkeypatch.setenv("MAILER_THROTTLE__WARM_UP", plan)
+    monkeypatch.setenv("MAILER_THROTTLE__DOMAINS", "gmail.com=20/minute, *=100/hour")
+
+    throttle = load(site={"secret_keys": [KEY]}).throttle
+
+    assert (throttle.per_day, throttle.warm_up) == (9000, (50, 100, 500))
+    assert throttle.domains == {"gmail.com": "20/minute", "*": "100/hour"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("per_minute", -1, "input should be greater than or equal to 0"),
+        ("warm_up", [50, 0], "expected mails per day such as [50, 100, 500], 1 or more each"),
+        ("domains", {"gmail": "20/minute"}, "expected a domain such as gmail.com, or *, not"),
+        ("domains", {"příklad.cz": "20/minute"}, ASCII),
+        ("domains", {"gmail.com": "20 a minute"}, "expected a limit such as 20/minute"),
+        ("domains", {"gmail.com": "0/minute"}, "expected a limit such as 20/minute"),
+        ("domains", {"gmail.com": "20/week"}, "expected a limit such as 20/minute"),
+    ],
+)
+def test_a_limit_that_is_none_is_named(key: str, value: object, says: str) -> None:
+    mistakes = say_mistake(throttle={key: value})
+
+    assert len(mistakes) == 1
+    assert mistakes[0].startswith(f"throttle.{key}: {says}")

@@ -22,6 +22,15 @@ def test_parts_are_known_by_the_variant(request: pytest.FixtureRequest, database
     assert list_needs(request.node) == {"PostgreSQL"}
 
 
+@pytest.mark.parametrize(
+    ("broker", "part"), [("rabbitmq", "RabbitMQ"), ("redis", "Redis")], ids=["one", "other"]
+)
+def test_parts_of_celery_are_known_by_the_variant(
+    request: pytest.FixtureRequest, broker: str, part: str
+) -> None:
+    assert list_needs(request.node) == {part}
+
+
 def test_parts_are_known_by_the_fixture(request: pytest.FixtureRequest, postgres_url: str) -> None:
     assert list_needs(request.node) == {"PostgreSQL"}
 

@@ -9,7 +9,7 @@ import click
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
 
 from mailer import __version__
-from mailer.cli import content, demo, newsletters, people, service
+from mailer.cli import content, demo, dkim, newsletters, people, service
 from mailer.cli.common import USUAL_CONFIG
 from mailer.config import Misconfigured
 from mailer.domain.errors import MailerError
@@ -48,6 +48,6 @@ def main(context: click.Context, path: Path | None) -> None:
     context.obj = path or (USUAL_CONFIG if USUAL_CONFIG.exists() else None)
 
 
-for room in (service, content, newsletters, people, demo):
+for room in (service, content, newsletters, people, dkim, demo):
     for command in room.COMMANDS:
         main.add_command(command)

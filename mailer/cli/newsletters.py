@@ -18,6 +18,7 @@ from mailer.cli.common import (
 )
 from mailer.domain.delivery import DeliveryState
 from mailer.storage import accounts
+from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter, get_newsletter, list_newsletters
 from mailer.storage.plans import get_plan
 from mailer.usecases import approvals
@@ -211,6 +212,54 @@ def retry(context: click.Context, newsletter_id: int, states: tuple[str, ...]) -
 
 @newsletter.command()
 @number
+@click.pass_context
+def leave(context: click.Context, newsletter_id: int) -> None:
+    """Send no second copy to those whose mail server's answer was lost."""
+    parts = get_parts(context)
+    with parts.sessions() as session:
+        found = get_newsletter(session, newsletter_id)
+        left = usecases.leave(session, found, WHO, parts.clock())
+    click.echo(f"{left} mails of unknown fate are left as they are.")
+
+
+@newsletter.command()
+@number
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in DeliveryState]),
+    help="Those in this state. Can be repeated; otherwise all.",
+)
+@click.option("--after", default=0, show_default=True, help="Those after this delivery's number.")
+@click.option("--limit", default=100, show_default=True, help="How many at most.")
+@as_json
+@click.pass_context
+def deliveries(
+    context: click.Context,
+    newsletter_id: int,
+    states: tuple[str, ...],
+    after: int,
+    limit: int,
+    is_json: bool,
+) -> None:
+    """Who got it, who did not, and what the mail server said."""
+    parts = get_parts(context)
+    wanted = [DeliveryState(state) for state in states]
+    with parts.reading() as session:
+        get_newsletter(session, newsletter_id)
+        found = accounts.list_deliveries(
+            session, newsletter_id, states=wanted, after=after, limit=limit
+        )
+        rows = [_describe_delivery(delivery) for delivery in found]
+    if is_json:
+        print_json(rows)
+    else:
+        print_table(rows, ("id", "state", "address", "attempts", "code", "said"))
+
+
+@newsletter.command()
+@number
 @as_json
 @click.pass_context
 def report(context: click.Context, newsletter_id: int, is_json: bool) -> None:
@@ -255,6 +304,18 @@ def _describe(found: Newsletter) -> dict[str, Any]:
         "when": say_moment(found.send_at),
         "send_at": found.send_at,
         "audience": found.audience_count,
+    }
+
+
+def _describe_delivery(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "state": delivery.state.value,
+        "address": delivery.address,
+        "attempts": delivery.attempts,
+        "next_at": delivery.next_at,
+        "code": delivery.last_code or "",
+        "said": delivery.last_text or delivery.reason,
     }
 
 

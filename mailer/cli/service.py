@@ -8,15 +8,18 @@ from pathlib import Path
 import click
 
 from mailer.boot import Parts
-from mailer.cli.common import USUAL_CONFIG, as_json, get_parts, print_json
-from mailer.cli.serving import run_worker, serve_web
-from mailer.config import Misconfigured, read
+from mailer.cli.common import USUAL_CONFIG, as_json, get_parts, print_json, print_table
+from mailer.cli.serving import become_celery, run_worker, serve_web
+from mailer.config import Misconfigured, load, read
 from mailer.doctor import Finding, examine, mend
 from mailer.domain.association import Association
+from mailer.domain.errors import Refused
 from mailer.storage import migrate as migrations
+from mailer.storage.copying import copy_all
 from mailer.storage.users import count_users
 from mailer.usecases.setup import set_up
 from mailer.usecases.users import ensure_roles, has_setup_code, make_setup_code
+from mailer.worker.lock import hold_sender_lock
 
 NEW_CONFIG = """\
 # Made by `mailer init`. Every other key, with its default, is in config.example.toml.
@@ -148,8 +151,39 @@ def web(context: click.Context) -> None:
 @click.command()
 @click.pass_context
 def worker(context: click.Context) -> None:
-    """Send mail only; run `mailer web` beside it."""
+    """Send mail only; run `mailer web` beside it. With Celery: ask its workers to send."""
     run_worker(get_parts(context))
+
+
+@click.command()
+@click.argument("other", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.pass_context
+def copy(context: click.Context, other: Path) -> None:
+    """Copy everything into the empty database that the configuration OTHER names.
+
+    From SQLite to PostgreSQL, or back. Stop the service first; afterwards start it with OTHER.
+    """
+    here, there = get_parts(context), Parts(load(other))
+    context.call_on_close(there.database.dispose)
+    migrations.upgrade(there.database)
+    with hold_sender_lock(here.database), here.reading() as source, there.sessions() as target:
+        if not migrations.is_at_head(here.database):
+            raise Refused("This database is not at the newest version. Run `mailer migrate`.")
+        copied = copy_all(source, target)
+    print_table(({"table": name, "rows": rows} for name, rows in copied.items()), ("table", "rows"))
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def celery(context: click.Context, arguments: tuple[str, ...]) -> None:
+    """Send mail as one of many, for [engine] kind = "celery"; run `mailer worker` somewhere, too.
+
+    This is Celery's own worker, and what follows goes to it: `mailer celery --concurrency 8`
+    starts eight processes (without it: as many as there are cores), `--queues mailer.urgent` takes
+    only what people wait for, `-- --help` lists the rest.
+    """
+    become_celery(get_parts(context), context.obj, arguments)
 
 
 @click.command()
@@ -177,4 +211,4 @@ def _examine(context: click.Context) -> list[Finding]:
         return [mend(mistake, advice) for mistake in misconfigured.mistakes]
 
 
-COMMANDS = (init, migrate, run, web, worker, doctor)
+COMMANDS = (init, migrate, run, web, worker, celery, copy, doctor)

@@ -1,17 +1,28 @@
 """Runs the web application under gunicorn, with the worker inside or without it."""
 
+import os
+import shlex
 import signal
+import sys
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
+import click
 from gunicorn.app.base import BaseApplication
 
 from mailer.boot import Parts
+from mailer.config import Misconfigured
 from mailer.domain.errors import Refused
 from mailer.web.app import create_app
+from mailer.worker.celery_app import name_broker, require_celery
+from mailer.worker.celery_service import CeleryService
 from mailer.worker.lock import hold_sender_lock
 from mailer.worker.service import Service
+
+WITHOUT = ("--without-gossip", "--without-mingle")
+"""What Celery's workers would tell each other, and ours never ask."""
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -31,8 +42,10 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
 def serve_web(parts: Parts, *, with_worker: bool) -> None:
     """Serve until told to stop. With the worker inside, this process is a sender too and holds
-    the lock; raises Refused when somebody else does."""
+    the lock; raises Refused when somebody else does, or when Celery is wanted and missing."""
     config = parts.config.web
+    if with_worker and parts.config.engine.kind == "celery":
+        require_celery()
     parts.database.dispose()  # connections do not survive a fork
     options: dict[str, Any] = {
         "bind": f"{config.host}:{config.port}",
@@ -62,7 +75,7 @@ def _keep_to_one_worker(_server: Any) -> None:
 
 def _with_worker(parts: Parts, *, sole_sender: bool) -> dict[str, Any]:
     # Started in the forked process, never before: threads and connections do not survive a fork.
-    services: list[Service] = []
+    services: list[Service | CeleryService] = []
 
     def start(_worker: Any) -> None:
         service = parts.build_service()
@@ -90,3 +103,19 @@ def run_worker(parts: Parts) -> None:
         service.stop()
     if not told.is_set():
         raise Refused("The worker broke off by a mistake of ours; its log says where.")
+
+
+def become_celery(parts: Parts, config: Path | None, arguments: Sequence[str]) -> NoReturn:
+    """Turn this process into Celery's own worker, on the same configuration and with `arguments`
+    of its own. Raises Refused or Misconfigured when that cannot work."""
+    require_celery()
+    if parts.config.engine.kind != "celery":
+        raise Misconfigured(["engine.kind: expected “celery” for a Celery worker to have work"])
+    parts.database.dispose()
+    # Several may run on one machine, and each needs a name of its own.
+    named = ["--hostname", f"mailer{os.getpid()}@%h"]
+    command = ["celery", "-A", "mailer.celery", "worker", *named, *WITHOUT, *arguments]
+    click.echo(f"Waits for batches at {name_broker(parts.config.celery)}: {shlex.join(command)}")
+    sys.stdout.flush()
+    environment = os.environ | ({"MAILER_CONFIG": str(config.resolve())} if config else {})
+    os.execve(sys.executable, [sys.executable, "-m", *command], environment)  # noqa: S606  no shell is wanted

@@ -3,9 +3,11 @@
 Arithmetic over counts. It knows no table and puts nothing into words.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from mailer.domain.delivery import Account, DeliveryState
 
@@ -15,6 +17,8 @@ RATE_WINDOW = timedelta(minutes=5)
 """The pace of the last minutes says more about the next ones than that of the whole sending."""
 
 _SHORTEST_WINDOW = timedelta(seconds=5)
+_BREAK = timedelta(minutes=1)
+"""Between two samples of a sending that goes on there is less than that."""
 
 
 class Group(StrEnum):
@@ -63,16 +67,44 @@ def _count(account: Account) -> Iterator[tuple[Group, int]]:
 
 def percent_done(account: Account) -> int:
     """How much of the audience is settled, 0 to 100; 100 only when nothing is left to happen."""
-    if not account.audience:
+    return percent_settled(account.audience, account.open)
+
+
+def percent_settled(audience: int, still_open: int) -> int:
+    """The same, of so many mails of which so many are still open."""
+    if not audience:
         return 0
-    done = account.audience - account.open
-    return min(100 * done // account.audience, 100 if not account.open else 99)
+    return min(100 * (audience - still_open) // audience, 99 if still_open else 100)
 
 
-def time_left(account: Account, settled: int, window: timedelta) -> timedelta | None:
-    """How long the mails that are due now will take at the pace of the last `window`, in which
-    `settled` mails were done. None when there is no pace to go by or nothing is due."""
-    due = account.count(*STATES[Group.WAITING])
-    if not due or not settled or window < _SHORTEST_WINDOW:
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How many mails of a newsletter were done with at a moment."""
+
+    at: datetime
+    settled: int
+
+
+def measure_pace(samples: Sequence[Sample], *, is_held_back: bool = False) -> float | None:
+    """Mails per second over samples in order, since the last break: a pause is not slowness. None
+    when that says nothing yet.
+
+    `is_held_back`: where limits make it stop and go, the times in which it went are what counts.
+    """
+    spans = _list_spans(samples)
+    if is_held_back:
+        spans = [(length, done) for length, done in spans if done > 0]
+    seconds = sum(length.total_seconds() for length, _ in spans)
+    done = sum(done for _, done in spans)
+    if done <= 0 or seconds < _SHORTEST_WINDOW.total_seconds():
         return None
-    return due * window / settled
+    return done / seconds
+
+
+def _list_spans(samples: Sequence[Sample]) -> list[tuple[timedelta, int]]:
+    """Lengths between the samples since the last break, and what was done in each."""
+    spans: list[tuple[timedelta, int]] = []
+    for before, after in pairwise(samples):
+        length = after.at - before.at
+        spans = [] if length > _BREAK else [*spans, (length, after.settled - before.settled)]
+    return spans

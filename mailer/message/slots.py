@@ -10,12 +10,16 @@ import re
 from mailer.message.values import Person
 
 TOKEN_LENGTH = 76
+TOKEN_DOT = 32
+"""Where a token may have a dot, and nowhere else."""
 
 # No end of one slot is the beginning of another or of itself: slots side by side stay readable.
 UNSUBSCRIBE = "SLOT-unsubscribe".ljust(TOKEN_LENGTH, "x")
 PREFERENCES = "SLOT-preferences".ljust(TOKEN_LENGTH, "x")
 
-_TOKEN = re.compile(rf"[A-Za-z0-9_.-]{{{TOKEN_LENGTH}}}")
+_TOKEN = re.compile(
+    rf"[A-Za-z0-9_-]{{{TOKEN_DOT}}}[A-Za-z0-9_.-][A-Za-z0-9_-]{{{TOKEN_LENGTH - TOKEN_DOT - 1}}}"
+)
 
 
 def get_unsubscribe_token(person: Person) -> str:
@@ -32,7 +36,7 @@ def fill(text: str, person: Person) -> str:
     """`text` with the person's tokens in its slots.
 
     A token that no slot asks for may be missing. ValueError when one that is asked for is not
-    76 characters of A-Z a-z 0-9 _ . and -.
+    76 characters of A-Z a-z 0-9 _ and -, with a dot at most in its place.
     """
     if UNSUBSCRIBE in text:
         text = text.replace(UNSUBSCRIBE, get_unsubscribe_token(person))

@@ -43,6 +43,8 @@ class Region:
 Piece = bytes | Fill | Region
 
 _WHOLE = slice(None)
+_SAFE_LINE = 600  # leaves room for an address and a token within the 998
+_BREAKS = re.compile(rb"[\r\n\0]")
 _RAW_LINE, _WIRE_LINE = 57, 78  # a full line of base64: what it holds, what it takes with CRLF
 _SOFT_BREAK = b"=\r\n"
 _SLOTS = {
@@ -75,6 +77,9 @@ class Cut:
         self._fields = {p.field for p in (*pieces, *inside) if isinstance(p, Fill)}
         self.size = size
         """Bytes of the message, give or take the length of an address."""
+        self.is_smooth = _is_smooth(pieces)
+        """Whether SMTP can take every splice as it is: ASCII, lines of 998 characters at most that
+        end with CRLF, and none that begins with a dot (RFC 5321 4.5.2, 4.5.3.1.6)."""
 
     def splice(self, person: Person) -> bytes:
         """The bytes of `build` for this person, and its errors: UnsafeHeader, ValueError."""
@@ -98,6 +103,17 @@ class Cut:
         if "preferences_token" in self._fields:
             values["preferences_token"] = slots.get_preferences_token(person).encode("ascii")
         return values
+
+
+def _is_smooth(pieces: Sequence[Piece]) -> bool:
+    frame = b"".join(piece for piece in pieces if isinstance(piece, bytes))
+    fills = [piece for piece in pieces if isinstance(piece, Fill)]
+    lines = frame.split(b"\r\n")
+    return frame.isascii() and not (
+        any(fill.part.start == slots.TOKEN_DOT for fill in fills)
+        or any(len(line) > _SAFE_LINE or line.startswith(b".") for line in lines)
+        or any(_BREAKS.search(line) for line in lines)
+    )
 
 
 def cut(

@@ -1,13 +1,14 @@
 """The port between the engine and whoever carries the mail. Holds no provider's words.
 
-A Sender is used by one thread. It keeps its connection between calls and opens a new one when
-the old one is gone. It never raises for one bad address: every mail of the batch gets exactly
-one Outcome, in any order. A fault that is the provider's and not the mail's (refused connection,
-failed sign-in, 421, 429, TLS, DNS) raises ProviderDown *before* any mail it concerns was let
-through the gate; mails already yielded keep their outcome, the rest are untouched.
+A Sender is used by one thread. It asks the `Work` it is given for mail whenever it has room, and
+before any mail passes the point of no return it asks the ledger, through `Work.commit`, whether
+it may. It never raises for one bad address: every mail that it took and began ends in exactly one
+Outcome. A fault that is the provider's and not the mail's (refused connection, failed sign-in,
+421, 429, TLS, DNS) becomes ProviderDown, raised when every outcome is committed; mails that were
+taken and have no outcome were not handed over, and are still the engine's.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,8 @@ class Mail:
     """One message, ready to hand over. `content` is CRLF bytes without dot-stuffing.
 
     `key` is the delivery's id, `idempotency_key` the same across repeats of that delivery.
+    `is_smooth`: whoever built it vouches that it is ASCII, that its lines have 998 characters at
+    most and end with CRLF, and that none begins with a dot; else a sender looks for itself.
     """
 
     key: int
@@ -26,14 +29,16 @@ class Mail:
     recipient: str
     content: bytes
     idempotency_key: str = ""
+    is_smooth: bool = False
 
 
 class Fate(StrEnum):
     """What became of a mail that was offered.
 
     accepted: the provider took responsibility. retry: it said "not now". refused: it said "never".
-    unknown: the answer was lost after the gate; it may or may not arrive. held: the gate closed,
-    nothing was handed over.
+    unknown: the answer was lost after the point of no return; it may or may not arrive. held: it
+    was not handed over at all, and nothing speaks against doing so later. unfit: not the address
+    but the letter cannot go this way (too big), so neither can its sisters.
     """
 
     ACCEPTED = "accepted"
@@ -41,6 +46,7 @@ class Fate(StrEnum):
     REFUSED = "refused"
     UNKNOWN = "unknown"
     HELD = "held"
+    UNFIT = "unfit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +62,6 @@ class Outcome:
     provider_message_id: str = ""
 
 
-Gate = Callable[[Sequence[int]], frozenset[int]]
-"""Called with the keys of mails about to pass the point of no return, right before it.
-
-Returns those that may pass, their state committed as `handing_off`; the others are yielded HELD.
-SMTP asks for one key before the final dot, an HTTP batch for all keys before the request.
-"""
-
-
 class ProviderDown(Exception):
     """The provider, not the mail, is at fault. Nobody's attempt is spent.
 
@@ -75,15 +73,37 @@ class ProviderDown(Exception):
         super().__init__(self.text)
 
 
+VERDICT_HOLDS = 60
+"""Seconds. A process that was stopped in between for longer must ask again: by now somebody else
+may have concluded that it is dead."""
+
+
+class Work(Protocol):
+    """What the engine gives a Sender: mail to take, and the ledger to write into."""
+
+    def take(self) -> Mail | None:
+        """The next mail to begin, or None when none is to be begun now. Asked again whenever
+        there is room."""
+        ...
+
+    def commit(self, outcomes: Sequence[Outcome], keys: Sequence[int]) -> frozenset[int]:
+        """One transaction for both commits: what became of mails (B), and which of the mails
+        `keys` may pass the point of no return now (A), their state committed as `handing_off`.
+
+        The others must not be sent and end HELD. Never raises for a database out of reach: then
+        the outcomes are kept in a journal and nothing may pass.
+        """
+        ...
+
+
 class Sender(Protocol):
     """A way to hand mail over."""
 
     name: str
-    batch_size: int
-    """How many mails `send` may be given at once; it bounds the repeats of a crash for HTTP."""
 
-    def send(self, batch: Sequence[Mail], gate: Gate) -> Iterator[Outcome]:
-        """Hand over `batch`, yielding an outcome per mail as it becomes known."""
+    def send(self, work: Work) -> None:
+        """Hand over what `work` gives, until it gives nothing more and every outcome is
+        committed. Raises ProviderDown, also only then."""
         ...
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """Hands mail to Brevo's HTTP API, many in one request, and tells what became of each.
 
-The gate comes before the request, since its body is one unit: the batch is the window in which a
+The verdict comes before the request, since its body is one unit: the batch is the window in which a
 crash leaves mails unknown. https://developers.brevo.com/reference/sendtransacemail
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from itertools import takewhile
 from time import monotonic
 from typing import Any
 
@@ -19,7 +20,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import NewConnectionError
 
 from mailer import clock
-from mailer.providers.base import Fate, Gate, Mail, Outcome, ProviderDown
+from mailer.providers.base import VERDICT_HOLDS, Fate, Mail, Outcome, ProviderDown, Work
 from mailer.providers.brevo_letter import Letter, UnusableError, body_of, read_letter, requests_of
 from mailer.providers.words import tidy
 from mailer.sections import Brevo
@@ -69,51 +70,58 @@ class _Answer:
 
 
 class BrevoSender:
-    """A Sender over one HTTP session. Brevo sees nothing that the gate did not let pass."""
+    """A Sender over one HTTP session. Brevo sees nothing that the ledger did not let pass."""
 
     name = "brevo"
 
     def __init__(self, config: Brevo, now: clock.Clock = clock.now) -> None:
-        self.batch_size = config.batch_size
         self._config = config
         self._now = now
         self._is_proven = False
-        self._last_used = monotonic()
+        self._last_used = self._asked_at = monotonic()
         self._session = requests.Session()
         # No password from a netrc file, no proxy from the environment.
         self._session.trust_env = False
         self._session.headers["api-key"] = config.api_key.get_secret_value()
         self._session.headers["Accept"] = "application/json"
 
-    def send(self, batch: Sequence[Mail], gate: Gate) -> Iterator[Outcome]:
-        """See Sender. The gate is asked for all mails of one request at once.
+    def send(self, work: Work) -> None:
+        """See Sender. All mails of one request ask for their verdict at once.
 
         At the start and after each fault a harmless request (GET /v3/account) proves name lookup,
-        TLS and the key, so that ProviderDown comes before the gate. Should Brevo close the door
-        between that and the mails (401, 402, 403, 429 …), they are past the gate: Brevo says that
-        it took nothing, so they are yielded RETRY, and only then ProviderDown is raised.
+        TLS and the key, so that ProviderDown comes before the verdict. Should Brevo close the door
+        between that and the mails (401, 402, 403, 429 …), Brevo says that it took nothing: they
+        end HELD, in their old order, and only then ProviderDown is raised.
         """
-        letters: list[Letter] = []
-        for mail in batch:
-            try:
-                letters.append(read_letter(mail))
-            except UnusableError as fault:
-                yield Outcome(mail.key, Fate.REFUSED, "request", 0, tidy(str(fault)))
-        for group in requests_of(letters, self.batch_size):
-            yield from self._send_group(group, gate)
+        while mails := self._take(work):
+            unusable: list[Outcome] = []
+            letters: list[Letter] = []
+            for mail in mails:
+                try:
+                    letters.append(read_letter(mail))
+                except UnusableError as fault:
+                    words = tidy(str(fault))
+                    unusable.append(Outcome(mail.key, Fate.REFUSED, "request", 0, words))
+            work.commit(unusable, [])
+            for group in requests_of(letters, self._config.batch_size):
+                self._send_group(group, work)
 
     def close(self) -> None:
         self._session.close()
 
-    def _send_group(self, group: list[Letter], gate: Gate) -> Iterator[Outcome]:
+    def _take(self, work: Work) -> list[Mail]:
+        mails = (work.take() for _ in range(self._config.batch_size))
+        return [mail for mail in takewhile(lambda mail: mail is not None, mails) if mail]
+
+    def _send_group(self, group: list[Letter], work: Work) -> None:
         self._prove()
-        open_keys = gate([letter.mail.key for letter in group])
+        self._asked_at = monotonic()
+        open_keys = work.commit([], [letter.mail.key for letter in group])
         passed = [letter for letter in group if letter.mail.key in open_keys]
-        for letter in group:
-            if letter.mail.key not in open_keys:
-                yield Outcome(letter.mail.key, Fate.HELD, "request")
-        if passed:
-            yield from self._hand_over(passed)
+        shut = [letter for letter in group if letter.mail.key not in open_keys]
+        work.commit(_alike(shut, Fate.HELD, 0, ""), [])
+        for outcomes in self._hand_over(passed) if passed else ():
+            work.commit(outcomes, [])
 
     def _prove(self) -> None:
         if self._is_proven:
@@ -129,46 +137,49 @@ class BrevoSender:
             raise self._down(answer)
         self._is_proven = True
 
-    def _hand_over(self, letters: list[Letter]) -> Iterator[Outcome]:
+    def _hand_over(self, letters: list[Letter]) -> Iterator[list[Outcome]]:
+        if monotonic() - self._asked_at > VERDICT_HOLDS:
+            yield _alike(letters, Fate.HELD, 0, "It took too long until this mail's turn came.")
+            return
         try:
             answer = self._ask("POST", "/v3/smtp/email", body_of(letters))
         except _NotReachedError as fault:
             self._is_proven = False
-            yield from _alike(letters, Fate.RETRY, 0, str(fault))
+            yield _alike(letters, Fate.HELD, 0, str(fault))
             raise ProviderDown(f"Brevo cannot be reached: {fault}") from fault
         except _AnswerLostError as fault:
             self._is_proven = False
-            yield from _alike(letters, Fate.UNKNOWN, 0, str(fault))
+            yield _alike(letters, Fate.UNKNOWN, 0, str(fault))
             return
         yield from self._judge(answer, letters)
 
-    def _judge(self, answer: _Answer, letters: list[Letter]) -> Iterator[Outcome]:
+    def _judge(self, answer: _Answer, letters: list[Letter]) -> Iterator[list[Outcome]]:
         if answer.status in range(200, 300):
-            yield from _accepted(answer, letters)
+            yield _accepted(answer, letters)
         elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             # Some were sent all the same. Prove the service again before the next request.
             self._is_proven = False
-            yield from _alike(letters, Fate.UNKNOWN, answer.status, answer.words)
+            yield _alike(letters, Fate.UNKNOWN, answer.status, answer.words)
         elif answer.fields.get("code") in _SEEN_BEFORE:
             # An earlier request with this key came in. Brevo does not say how that one ended.
-            yield from _alike(letters, Fate.UNKNOWN, answer.status, answer.words)
+            yield _alike(letters, Fate.UNKNOWN, answer.status, answer.words)
         elif not answer.blames_a_mail:
             self._is_proven = False
-            yield from _alike(letters, Fate.RETRY, answer.status, answer.words)
+            yield _alike(letters, Fate.HELD, answer.status, answer.words)
             raise self._down(answer)
         elif len(letters) == 1:
-            yield from _alike(letters, Fate.REFUSED, answer.status, answer.words)
+            yield _alike(letters, Fate.REFUSED, answer.status, answer.words)
         else:
             yield from self._one_by_one(letters)
 
-    def _one_by_one(self, letters: list[Letter]) -> Iterator[Outcome]:
+    def _one_by_one(self, letters: list[Letter]) -> Iterator[list[Outcome]]:
         """Brevo refuses a whole batch for one bad address and does not say which one it is."""
         waiting = list(letters)
         while waiting:
             try:
                 yield from self._hand_over([waiting.pop(0)])
             except ProviderDown:
-                yield from _alike(waiting, Fate.RETRY, 0, "Brevo closed the door before this mail.")
+                yield _alike(waiting, Fate.HELD, 0, "Brevo closed the door before this mail.")
                 raise
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> _Answer:
@@ -199,18 +210,19 @@ class BrevoSender:
         )
 
 
-def _accepted(answer: _Answer, letters: list[Letter]) -> Iterator[Outcome]:
+def _accepted(answer: _Answer, letters: list[Letter]) -> list[Outcome]:
     ids = answer.message_ids(len(letters))
     if not ids:
         words = "Brevo's answer does not name the mails it took."
-        yield from _alike(letters, Fate.UNKNOWN, answer.status, words)
-    for letter, name in zip(letters, ids, strict=False):
-        yield Outcome(letter.mail.key, Fate.ACCEPTED, "request", answer.status, "", name)
+        return _alike(letters, Fate.UNKNOWN, answer.status, words)
+    return [
+        Outcome(letter.mail.key, Fate.ACCEPTED, "request", answer.status, "", name)
+        for letter, name in zip(letters, ids, strict=True)
+    ]
 
 
-def _alike(letters: Sequence[Letter], fate: Fate, code: int, text: str) -> Iterator[Outcome]:
-    for letter in letters:
-        yield Outcome(letter.mail.key, fate, "request", code, tidy(text))
+def _alike(letters: Sequence[Letter], fate: Fate, code: int, text: str) -> list[Outcome]:
+    return [Outcome(letter.mail.key, fate, "request", code, tidy(text)) for letter in letters]
 
 
 def _fields(content: bytes) -> dict[str, Any]:

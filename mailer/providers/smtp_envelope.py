@@ -25,7 +25,7 @@ def fault_of(mail: Mail) -> Outcome | None:
         return _refused(mail, "mail", 553, "The sender's address cannot be used in SMTP.")
     if not _is_safe(mail.recipient):
         return _refused(mail, "rcpt", 553, "The address cannot be used in SMTP.")
-    if not _has_clean_lines(mail.content):
+    if not (mail.is_smooth or _has_clean_lines(mail.content)):
         # A server that takes a bare line feed for a line break may see a second mail in the
         # first one (CVE-2023-51764): such content is never sent, not even repaired.
         return _refused(mail, "mail", 554, "The message has broken or over-long lines.")
@@ -41,12 +41,12 @@ def limit_of(mail: Mail, offered: Extensions) -> Outcome | None:
     limit, size = offered.get("SIZE", ""), len(mail.content)
     if limit.isdecimal() and 0 < int(limit) < size:
         words = f"The message has {size} bytes; the server takes no more than {limit}."
-        return _refused(mail, "mail", 552, words)
+        return Outcome(mail.key, Fate.UNFIT, "mail", 552, words)
     if _needs_utf8(mail) and "SMTPUTF8" not in offered:
         phase = "mail" if mail.recipient.isascii() else "rcpt"
         words = "The address needs SMTPUTF8, which the mail server does not offer."
         return _refused(mail, phase, 553, words)
-    if not mail.content.isascii() and "8BITMIME" not in offered:
+    if _is_8bit(mail) and "8BITMIME" not in offered:
         words = "The message has 8-bit text, which the mail server does not take (no 8BITMIME)."
         return _refused(mail, "mail", 554, words)
     return None
@@ -57,7 +57,7 @@ def commands(mail: Mail, offered: Extensions) -> tuple[tuple[str, bytes], ...]:
     parameters = ""
     if "SIZE" in offered:
         parameters += f" SIZE={len(mail.content)}"
-    if not mail.content.isascii():
+    if _is_8bit(mail):
         parameters += " BODY=8BITMIME"
     if _needs_utf8(mail):
         parameters += " SMTPUTF8"
@@ -68,8 +68,11 @@ def commands(mail: Mail, offered: Extensions) -> tuple[tuple[str, bytes], ...]:
     )
 
 
-def stuffed(content: bytes) -> bytes:
-    """`content` with every leading dot doubled (RFC 5321 4.5.2)."""
+def stuffed(mail: Mail) -> bytes:
+    """Its content with every leading dot doubled (RFC 5321 4.5.2)."""
+    content = mail.content
+    if mail.is_smooth:
+        return content
     head = b"." if content.startswith(b".") else b""
     return head + content.replace(b"\r\n.", b"\r\n..")
 
@@ -89,7 +92,18 @@ def _has_clean_lines(content: bytes) -> bool:
     breaks = content.count(b"\r\n")
     if content.count(b"\r") != breaks or content.count(b"\n") != breaks or b"\0" in content:
         return False
-    return max(map(len, content.split(b"\r\n"))) <= LONGEST_LINE
+    # From line break to the farthest one within reach: a few leaps instead of every line.
+    start, end = 0, len(content)
+    while end - start > LONGEST_LINE:
+        leap = content.rfind(b"\r\n", start, start + LONGEST_LINE + 2)
+        if leap < 0:
+            return False
+        start = leap + 2
+    return True
+
+
+def _is_8bit(mail: Mail) -> bool:
+    return not (mail.is_smooth or mail.content.isascii())
 
 
 def _needs_utf8(mail: Mail) -> bool:

@@ -7,8 +7,8 @@ the final dot, and only the last of these may mean that the mail arrived.
 import re
 import socket
 import ssl
-from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 
 from mailer.providers.words import reason_of, tidy
 
@@ -29,8 +29,7 @@ class LineLostError(Exception):
     """The connection broke, stayed silent too long, or stopped speaking SMTP. It is closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     code: int
     lines: tuple[str, ...]
 
@@ -51,8 +50,17 @@ class Reply:
         return tidy(" ".join(self.lines))
 
 
+def read_line(line: bytes) -> tuple[int, bool, str] | None:
+    """A line of a reply, without its line feed: the code, whether it is the last one, its words.
+    None if it is no such line."""
+    match = _REPLY_LINE.fullmatch(line.removesuffix(b"\r"))
+    if match is None:
+        return None
+    return int(match[1]), match[2] != b"-", (match[3] or b"").decode("utf-8", "replace")
+
+
 class Session:
-    """An open connection. `used` counts the mails that were offered over it."""
+    """A connection that waits for each answer: while it is opened, and to say goodbye."""
 
     def __init__(self, sock: socket.socket, reply_seconds: float) -> None:
         # The body and its dot are two writes around a commit: Nagle would hold the dot back
@@ -62,7 +70,6 @@ class Session:
         self._heard = bytearray()
         self._reply_seconds = reply_seconds
         self.extensions: dict[str, str] = {}
-        self.used = 0
         self.is_open = True
 
     def say(self, line: str) -> Reply:
@@ -83,26 +90,14 @@ class Session:
         deadline = monotonic() + (seconds or self._reply_seconds)
         lines: list[str] = []
         while len(lines) < MOST_LINES:
-            match = _REPLY_LINE.fullmatch(self._line(deadline))
-            if match is None:
+            read = read_line(self._line(deadline))
+            if read is None:
                 break
-            lines.append((match[3] or b"").decode("utf-8", "replace"))
-            if match[2] != b"-":
-                return Reply(int(match[1]), tuple(lines))
+            code, is_last, words = read
+            lines.append(words)
+            if is_last:
+                return Reply(code, tuple(lines))
         raise self.lost("the answer was not SMTP")
-
-    def has_spoken(self) -> bool:
-        """Whether the server hung up, or said something before it was asked. Never waits."""
-        if self._heard:
-            return True
-        try:
-            self._sock.settimeout(0)
-            self._heard += self._sock.recv(LONGEST_LINE)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return False
-        except OSError:
-            return True
-        return True
 
     def start_tls(self, context: ssl.SSLContext, host: str, seconds: float) -> None:
         """Encrypt from here on. Raises OSError, of which ssl.SSLError is one."""
@@ -118,13 +113,13 @@ class Session:
         address = str(self._sock.getsockname()[0]).partition("%")[0]
         return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
-    def reset(self) -> None:
-        """Forget the envelope that was begun; a server that cannot is left."""
-        try:
-            if not self.say("RSET").is_yes:
-                self.close()
-        except LineLostError:
-            return
+    def detach(self) -> socket.socket:
+        """Give the connection to somebody else. Raises LineLostError if the server spoke without
+        being asked: nobody could tell what its words answer."""
+        if self._heard:
+            raise self.lost("the server spoke before it was asked")
+        self.is_open = False
+        return self._sock
 
     def quit(self) -> None:
         """Say goodbye, for five seconds at most; whatever the answer, nothing changes."""
@@ -152,7 +147,7 @@ class Session:
             if len(self._heard) > LONGEST_LINE:
                 raise self.lost("the answer was not SMTP")
             self._heard += self._chunk(deadline)
-        line = bytes(self._heard[:end]).removesuffix(b"\r")
+        line = bytes(self._heard[:end])
         del self._heard[: end + 1]
         return line
 

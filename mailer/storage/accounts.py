@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.domain.delivery import OPEN_STATES, Account, DeliveryState
@@ -13,6 +13,7 @@ from mailer.storage.newsletters import Cohort, Newsletter
 from mailer.storage.subscribers import Subscriber
 
 _S = DeliveryState
+_IS_OPEN = Delivery.next_at.is_not(None)
 
 
 def get_account(session: Session, newsletter: Newsletter) -> Account:
@@ -42,11 +43,23 @@ def get_accounts(session: Session, newsletters: Iterable[Newsletter]) -> dict[in
 
 def has_open(session: Session, newsletter_id: int) -> bool:
     """Whether something will still happen to a mail of this newsletter."""
-    waits = and_(Delivery.state == _S.UNKNOWN, Delivery.next_at.is_not(None))
     query = select(Delivery.id).where(
-        Delivery.newsletter_id == newsletter_id, or_(Delivery.state.in_(OPEN_STATES), waits)
+        Delivery.newsletter_id == newsletter_id,
+        _IS_OPEN,
+        Delivery.state.in_((*OPEN_STATES, _S.UNKNOWN)),
     )
     return session.scalar(query.limit(1)) is not None
+
+
+def count_open(session: Session, newsletter_ids: Collection[int]) -> dict[int, int]:
+    """To how many mails of each newsletter something will still happen; those with none are
+    absent. What has left is not even looked at."""
+    rows = session.execute(
+        select(Delivery.newsletter_id, func.count())
+        .where(Delivery.newsletter_id.in_(newsletter_ids), _IS_OPEN)
+        .group_by(Delivery.newsletter_id)
+    )
+    return {newsletter_id: number for newsletter_id, number in rows if newsletter_id}
 
 
 def count_by_language(session: Session, newsletter_id: int) -> dict[str, int]:
@@ -88,22 +101,14 @@ def find_cohort_of(session: Session, newsletter_id: int, lang: str) -> Cohort | 
     )
 
 
-def count_settled(session: Session, newsletter_id: int, since: datetime) -> int:
-    """How many of its mails were done with since that moment: the pace of the sending."""
-    query = select(func.count()).where(
-        Delivery.newsletter_id == newsletter_id,
-        Delivery.state.not_in((*OPEN_STATES, _S.SKIPPED)),
-        Delivery.changed_at >= since,
-    )
-    return session.scalar(query) or 0
-
-
 def find_next_try(session: Session, newsletter_id: int) -> datetime | None:
     """When the first of the mails that were put off is tried again."""
-    query = select(func.min(Delivery.next_at)).where(
-        Delivery.newsletter_id == newsletter_id, Delivery.state.in_((_S.DEFERRED, _S.UNKNOWN))
+    query = select(Delivery.next_at).where(
+        Delivery.newsletter_id == newsletter_id,
+        Delivery.state.in_((_S.DEFERRED, _S.UNKNOWN)),
+        _IS_OPEN,
     )
-    return session.scalar(query)
+    return session.scalar(query.order_by(Delivery.next_at).limit(1))
 
 
 def count_left(session: Session, newsletter_id: int, since: datetime, until: datetime) -> int:
@@ -149,10 +154,25 @@ def list_attempts(session: Session, delivery_ids: Iterable[int]) -> Sequence[Att
 def find_oldest_due(session: Session, now: datetime) -> datetime | None:
     """Since when the oldest due mail has been waiting: grows when nobody sends."""
     sending = select(Newsletter.id).where(Newsletter.state == NewsletterState.SENDING)
-    return session.scalar(
-        select(func.min(Delivery.next_at)).where(
+    moments = [
+        _waits_since(session, newsletter_id, now)
+        for newsletter_id in (None, *session.scalars(sending).all())
+    ]
+    return min((moment for moment in moments if moment), default=None)
+
+
+def _waits_since(session: Session, newsletter_id: int | None, now: datetime) -> datetime | None:
+    due = (
+        select(Delivery)
+        .where(
+            Delivery.newsletter_id == newsletter_id,
             Delivery.state.in_((_S.QUEUED, _S.DEFERRED)),
             Delivery.next_at <= now,
-            or_(Delivery.newsletter_id.is_(None), Delivery.newsletter_id.in_(sending)),
         )
+        .order_by(Delivery.next_at)
     )
+    oldest = session.scalar(due.limit(1))
+    if oldest is None or oldest.next_at is None:
+        return None
+    # What is urgent counts as due since before it was written, to leave before the rest.
+    return max(oldest.next_at, oldest.created_at)

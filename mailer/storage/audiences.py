@@ -1,38 +1,18 @@
-"""Who a newsletter goes to: read in chunks, written into the ledger, nobody ever twice."""
+"""Who a newsletter goes to, and who they are in numbers. Written down by `rosters`."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
-from uuid import UUID
 
-from sqlalchemy import ColumnElement, Insert, and_, exists, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import Cadence, SubscriberState
 from mailer.domain.content import ItemKey
-from mailer.domain.delivery import DeliveryState
 from mailer.domain.digest import Role
 from mailer.domain.newsletter import NewsletterState
-from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Cohort, CohortItem, Newsletter
 from mailer.storage.subscribers import Subscriber, is_mailable
 from mailer.storage.suppressions import Suppression
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One person of the audience, as far as composing and addressing need it."""
-
-    id: int
-    public_id: UUID
-    address: str
-    address_key: str
-    language: str
-    content_languages: tuple[str, ...]
-    topics: tuple[str, ...]
-    cadence: Cadence
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +24,9 @@ class LeftOut:
     unconfirmed: int = 0
 
 
-def iterate_members(
-    session: Session, newsletter: Newsletter, now: datetime, *, after: int = 0, chunk: int = 2000
-) -> Iterator[list[Member]]:
-    """The audience in chunks by id. Suppressed, paused and unconfirmed people are not in it."""
-    while True:
-        rows = session.execute(
-            select(*(getattr(Subscriber, name) for name in Member.__slots__))
-            .where(_is_in_audience(newsletter, now), Subscriber.id > after)
-            .order_by(Subscriber.id)
-            .limit(chunk)
-        ).all()
-        if not rows:
-            return
-        yield [Member(*row) for row in rows]
-        after = rows[-1].id
-
-
 def count_audience(session: Session, newsletter: Newsletter, now: datetime) -> dict[str, int]:
     """How many would get it, by language, largest first."""
-    return _count_by_language(session, _is_in_audience(newsletter, now))
+    return _count_by_language(session, is_in_audience(newsletter, now))
 
 
 def _count_by_language(session: Session, *conditions: ColumnElement[bool]) -> dict[str, int]:
@@ -126,7 +89,8 @@ def count_left_out(session: Session, newsletter: Newsletter, now: datetime) -> L
     )
 
 
-def _is_in_audience(newsletter: Newsletter, now: datetime) -> ColumnElement[bool]:
+def is_in_audience(newsletter: Newsletter, now: datetime) -> ColumnElement[bool]:
+    """SQL for "gets this newsletter": nobody who is suppressed, on a pause or unconfirmed."""
     return and_(_may_get(now), *_wishes(newsletter))
 
 
@@ -153,31 +117,7 @@ def _wishes(newsletter: Newsletter) -> list[ColumnElement[bool]]:
     return wishes
 
 
-def add_deliveries(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows of the ledger; who is already in it for this newsletter stays as they are."""
-    if rows:
-        session.execute(_insert_or_keep(session), list(rows))
-
-
-def _insert_or_keep(session: Session) -> Insert:
-    if session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(Delivery).on_conflict_do_nothing(
-            index_elements=["newsletter_id", "subscriber_id"]
-        )
-    return sqlite.insert(Delivery).on_conflict_do_nothing(
-        index_elements=["newsletter_id", "subscriber_id"]
-    )
-
-
-def find_last_member(session: Session, newsletter_id: int) -> int:
-    """The highest subscriber already written down, where an interrupted preparation goes on."""
-    query = select(func.max(Delivery.subscriber_id)).where(Delivery.newsletter_id == newsletter_id)
-    return session.scalar(query) or 0
-
-
 def count_written(session: Session, newsletter_id: int) -> int:
-    """The audience as written down: everyone but those whose letter would have been empty."""
-    query = select(func.count()).where(
-        Delivery.newsletter_id == newsletter_id, Delivery.state != DeliveryState.SKIPPED
-    )
+    """The audience as written down so far: without those whose letter would have been empty."""
+    query = select(Newsletter.prepared_count).where(Newsletter.id == newsletter_id)
     return session.scalar(query) or 0

@@ -29,6 +29,10 @@ from mailer.domain.when import Confidence, Precision
 Sessions = Callable[[], AbstractContextManager[Session]]
 """Opens a transaction: commits at the end of the block, rolls back when it raises."""
 
+TURN_SECONDS = 0.025
+"""How long a job of many transactions leaves SQLite to others after each of them. Whoever waits
+for its lock looks again that often during the first tenth of a second, and less and less later."""
+
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -177,3 +181,9 @@ def open_sessions(engine: Engine, *, reads_only: bool = False) -> Sessions:
                 session.commit()
 
     return transaction
+
+
+def has_one_writer(session: Session) -> bool:
+    """Whether only one transaction can write at a time: on SQLite, where one that takes long keeps
+    everybody else waiting."""
+    return session.get_bind().dialect.name == "sqlite"

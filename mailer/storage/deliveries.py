@@ -1,54 +1,63 @@
 """The ledger's rows: one per mail to one person, and what became of it. Reads only; the questions
 that change a row's state are in `ledger`."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     ForeignKey,
     Index,
     SmallInteger,
     String,
+    TextClause,
     UniqueConstraint,
     select,
     text,
+    union_all,
 )
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
-from mailer.domain.delivery import ARRIVED_STATES, DeliveryKind, DeliveryState, Priority
+from mailer.domain.delivery import DeliveryKind, DeliveryState, Priority
 from mailer.storage.db import Base, BigId, Identified, Moment, enum_type
+from mailer.storage.newsletters import Newsletter
+
+
+def _index_of_some(name: str, *columns: str, where: TextClause) -> Index:
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
 
 _IS_TRANSACTIONAL = text("newsletter_id IS NULL")
+_IS_OPEN = text("next_at IS NOT NULL")
 
 
 class Delivery(Identified, Base):
     """`address` is the one at the time the row was written. `template` and `context` are set for
     transactional mail only; newsletters have a cohort. `reader_id` is the subscriber's public id,
     kept here so that a letter's links are made without a join. `is_repeat`: its first fate was
-    unknown and this is the one resend. `reason`: why it was skipped, suppressed or cancelled."""
+    unknown and this is the one resend. `reason`: why it was skipped, suppressed or cancelled.
+
+    `next_at` is NULL as soon as nothing more happens to the mail by itself: that takes it out of
+    `ix_delivery_due`. What changes while a mail leaves (state, lease, attempts) is in no index, so
+    that PostgreSQL can change the row where it stands. No foreign keys, which cost more than
+    writing the row: newsletters and cohorts are never deleted, subscribers only after `forget`.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
+        # Finds a person's own mails, too: they are those of no newsletter.
         UniqueConstraint("newsletter_id", "subscriber_id"),
-        Index("ix_delivery_due", "newsletter_id", "state", "next_at"),
+        _index_of_some("ix_delivery_due", "newsletter_id", "next_at", where=_IS_OPEN),
         # Asked for every sign-up; without the newsletters, which are nearly all of the table.
-        Index(
-            "ix_delivery_address_key",
-            "address_key",
-            sqlite_where=_IS_TRANSACTIONAL,
-            postgresql_where=_IS_TRANSACTIONAL,
-        ),
+        _index_of_some("ix_delivery_address_key", "address_key", where=_IS_TRANSACTIONAL),
     )
 
-    newsletter_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("newsletter.id"))
-    cohort_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("cohort.id"))
-    subscriber_id: Mapped[int | None] = mapped_column(
-        BigId, ForeignKey("subscriber.id", ondelete="SET NULL"), index=True
-    )
+    newsletter_id: Mapped[int | None] = mapped_column(BigId)
+    cohort_id: Mapped[int | None] = mapped_column(BigId)
+    subscriber_id: Mapped[int | None] = mapped_column(BigId)
     reader_id: Mapped[UUID | None]
     kind: Mapped[DeliveryKind] = mapped_column(enum_type(DeliveryKind))
     language: Mapped[str] = mapped_column(String(16))
@@ -91,8 +100,7 @@ class Attempt(Identified, Base):
     text: Mapped[str] = mapped_column(String(500), default="")
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A delivery that this process may work on until `lease_until`."""
 
     id: int
@@ -129,22 +137,17 @@ def list_moments(
     )
 
 
-def list_told(
-    session: Session, subscriber_ids: Sequence[int], since: datetime
-) -> dict[int, tuple[int, ...]]:
-    """For each of these people, the cohorts whose letters arrived with them, in order."""
-    rows = session.execute(
-        select(Delivery.subscriber_id, Delivery.cohort_id)
-        .where(
-            Delivery.subscriber_id.in_(subscriber_ids),
-            Delivery.cohort_id.is_not(None),
-            Delivery.state.in_(ARRIVED_STATES),
-            Delivery.created_at >= since,
-        )
-        .order_by(Delivery.cohort_id)
+def is_to(subscriber_id: int) -> ColumnElement[bool]:
+    """SQL for "mail to this person", for the few who look at somebody's mails.
+
+    One look per newsletter into the unique index: an index of the table by person would have to
+    be rewritten from end to end by every newsletter.
+    """
+    own, issue = aliased(Delivery), aliased(Delivery)
+    ids = union_all(
+        select(own.id).where(own.newsletter_id.is_(None), own.subscriber_id == subscriber_id),
+        select(issue.id)
+        .join(Newsletter, Newsletter.id == issue.newsletter_id)
+        .where(issue.subscriber_id == subscriber_id),
     )
-    told: dict[int, list[int]] = {}
-    for subscriber_id, cohort_id in rows:
-        if subscriber_id and cohort_id:
-            told.setdefault(subscriber_id, []).append(cohort_id)
-    return {subscriber_id: tuple(cohorts) for subscriber_id, cohorts in told.items()}
+    return Delivery.id.in_(ids)

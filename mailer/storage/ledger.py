@@ -4,11 +4,35 @@ A row is written by whoever holds its claim: `generation` goes up with every cla
 later write names the generation it was claimed with. A process that wakes up late changes nothing.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, or_, select, true, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Interval,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    cast,
+    column,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import SubscriberState
@@ -21,12 +45,19 @@ from mailer.domain.delivery import (
     Priority,
 )
 from mailer.domain.newsletter import NewsletterState
+from mailer.storage.db import Moment
 from mailer.storage.deliveries import Attempt, Claim, Delivery
 from mailer.storage.newsletters import Newsletter
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, Suppression
 
 _S = DeliveryState
+
+TAKEN_OVER = 1000
+"""Rows per statement: SQLite takes no more than some thousand values in one."""
+
+_OURS_TO_SETTLE = (_S.CLAIMED, _S.HANDING_OFF, _S.UNKNOWN)
+"""Unknown too: whoever concluded that we are dead was wrong, and the answer is known after all."""
 
 
 def claim_transactional(
@@ -77,43 +108,136 @@ def _claim(
             state=_S.CLAIMED,
             generation=Delivery.generation + 1,
             lease_owner=owner,
-            lease_until=now + lease,
+            lease_until=_lease_end(session, now, lease),
             changed_at=now,
         )
-        .returning(*(getattr(Delivery, name) for name in Claim.__slots__))
+        .returning(*(getattr(Delivery, name) for name in Claim._fields))
         .execution_options(synchronize_session=False)
     )
-    return sorted((Claim(*row) for row in rows), key=lambda claim: claim.id)
+    return sorted(map(Claim._make, rows), key=lambda claim: claim.id)
 
 
-def hand_off(session: Session, claim_id: int, generation: int, now: datetime) -> bool:
-    """Commit A: may this mail pass the point of no return, here and now?
+def hand_off(session: Session, claims: Sequence[tuple[int, int]], now: datetime) -> frozenset[int]:
+    """Commit A, for any number of (id, generation): which of these mails may pass the point of no
+    return, here and now?
 
-    True, and the row is `handing_off`, only if the claim is still ours, its lease runs, the
-    newsletter is still being sent, and nobody has left, paused or been suppressed meanwhile.
+    A row becomes `handing_off` only if the claim is still ours, its lease runs, the newsletter is
+    still being sent, and nobody has left, paused or been suppressed meanwhile.
     """
-    may_leave = and_(
-        _held(claim_id, generation),
-        Delivery.lease_until > now,
-        Delivery.expires_at > now,
-        ~_must_not_be_mailed(),
-        ~_has_paused(now),
-        or_(Delivery.newsletter_id.is_(None), _is_being_sent()),
+    if not claims:
+        return frozenset()
+    values = {"rows": json.dumps(claims), "now": now}
+    if not _is_postgresql(session):
+        values["lease_end"] = now + ANSWER_WAIT
+    passed = session.connection().execute(_hand_off(_is_postgresql(session)), values)
+    return frozenset(passed.scalars())
+
+
+@cache
+def _hand_off(on_postgresql: bool) -> Update:  # noqa: FBT001  a cache key
+    now = bindparam("now", type_=Moment)
+    cell = _rows(on_postgresql)
+    return (
+        update(Delivery)
+        .where(
+            Delivery.id == cell(0, BigInteger),
+            Delivery.generation == cell(1, Integer),
+            Delivery.state == _S.CLAIMED,
+            Delivery.lease_until > (func.now() if on_postgresql else now),
+            Delivery.expires_at > now,
+            ~_must_not_be_mailed(),
+            ~_has_paused(now),
+            or_(Delivery.newsletter_id.is_(None), _is_being_sent()),
+        )
+        .values(
+            state=_S.HANDING_OFF,
+            attempts=Delivery.attempts + 1,
+            # The claim may be almost over while the answer takes its time.
+            lease_until=(
+                func.now() + literal(ANSWER_WAIT, Interval)
+                if on_postgresql
+                else bindparam("lease_end", type_=Moment)
+            ),
+            changed_at=now,
+        )
+        .returning(Delivery.id)
     )
-    begun = {
-        "state": _S.HANDING_OFF,
-        "attempts": Delivery.attempts + 1,
-        # The claim may be almost over while the answer takes its time.
-        "lease_until": now + ANSWER_WAIT,
-        "changed_at": now,
-    }
-    return _move(session, may_leave, begun) == 1
+
+
+def accept(
+    session: Session,
+    provider: str,
+    answers: Sequence[tuple[int, int, int, str, str]],
+    now: datetime,
+) -> frozenset[int]:
+    """Commit B, for mails that were taken at the first try: (id, generation, code, the provider's
+    words, its id for the mail) each. Returns those that were still ours to write."""
+    if not answers:
+        return frozenset()
+    values = {"rows": json.dumps(answers), "now": now, "provider": provider}
+    written = session.connection().execute(_accept(_is_postgresql(session)), values)
+    return frozenset(written.scalars())
+
+
+@cache
+def _accept(on_postgresql: bool) -> Update:  # noqa: FBT001  a cache key
+    cell = _rows(on_postgresql)
+    return (
+        update(Delivery)
+        .where(
+            Delivery.id == cell(0, BigInteger),
+            Delivery.generation == cell(1, Integer),
+            Delivery.state.in_(_OURS_TO_SETTLE),
+        )
+        .values(
+            state=_S.ACCEPTED,
+            next_at=None,
+            last_code=cell(2, Integer),
+            last_text=cell(3, Text),
+            provider=bindparam("provider", type_=Text),
+            provider_message_id=cell(4, Text),
+            changed_at=bindparam("now", type_=Moment),
+        )
+        .returning(Delivery.id)
+    )
+
+
+def _rows(
+    on_postgresql: bool,  # noqa: FBT001
+) -> Callable[[int, Any], ColumnElement[Any]]:
+    """The parameter `rows`, a JSON list of lists, as a table: a function that gives its cells.
+    One parameter for any number of rows, so the statement stays the same."""
+    if on_postgresql:
+        listed = func.json_array_elements(cast(bindparam("rows", type_=Text), JSON))
+        value = listed.table_valued(column("value", JSON)).c.value
+        return lambda place, kind: cast(value.op("->>")(place), kind)
+    value = func.json_each(bindparam("rows", type_=Text)).table_valued("value").c.value
+    return lambda place, kind: func.json_extract(value, f"$[{place}]", type_=kind)
+
+
+def _is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
 
 
 def _held(claim_id: int, generation: int) -> ColumnElement[bool]:
     return and_(
-        Delivery.id == claim_id, Delivery.generation == generation, Delivery.state == _S.CLAIMED
+        Delivery.id == claim_id,
+        Delivery.generation == generation,
+        # A verdict that came too late to be used leaves a mail behind that was not sent.
+        Delivery.state.in_((_S.CLAIMED, _S.HANDING_OFF)),
     )
+
+
+def _lease_end(session: Session, now: datetime, length: timedelta) -> ColumnElement[Any] | datetime:
+    """When a lease that begins now ends, by the one clock that all senders share: the database's
+    where there can be several."""
+    if _is_postgresql(session):
+        return func.now() + literal(length, Interval)
+    return now + length
+
+
+def _lease_is_over(session: Session, now: datetime) -> ColumnElement[bool]:
+    return Delivery.lease_until <= (func.now() if _is_postgresql(session) else now)
 
 
 def _must_not_be_mailed() -> ColumnElement[bool]:
@@ -128,7 +252,7 @@ def _must_not_be_mailed() -> ColumnElement[bool]:
     return or_(suppressed, and_(Delivery.newsletter_id.is_not(None), ~stays))
 
 
-def _has_paused(now: datetime) -> ColumnElement[bool]:
+def _has_paused(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     """A reader of newsletters who wants none at present."""
     pauses = exists().where(Subscriber.id == Delivery.subscriber_id, Subscriber.paused_until > now)
     return and_(Delivery.newsletter_id.is_not(None), pauses)
@@ -141,16 +265,44 @@ def _is_being_sent() -> ColumnElement[bool]:
 
 
 def settle_held(session: Session, claim_id: int, generation: int, now: datetime) -> None:
-    """The gate stayed shut for a claimed mail: write down why. A lost claim is left alone."""
+    """A claimed mail was not handed over: write down why, or queue it again as if it had not been
+    touched. A lost claim is left alone."""
     for condition, state, reason in (
         (_must_not_be_mailed(), _S.SUPPRESSED, "left or suppressed"),
         (_has_paused(now), _S.SUPPRESSED, "paused"),
         (Delivery.expires_at <= now, _S.EXPIRED, "too late"),
         (true(), _S.QUEUED, ""),
     ):
-        values = {"state": state, "reason": reason, "changed_at": now}
+        values = {
+            "state": state,
+            "reason": reason,
+            "attempts": Delivery.attempts - _was_begun(),
+            "next_at": Delivery.next_at if state == _S.QUEUED else None,
+            "changed_at": now,
+        }
         if _move(session, and_(_held(claim_id, generation), condition), values):
             return
+
+
+def _was_begun() -> ColumnElement[int]:
+    return case((Delivery.state == _S.HANDING_OFF, 1), else_=0)
+
+
+def find_claim(session: Session, claim_id: int, generation: int) -> Claim | None:
+    """The claim that an outcome in the journal is about, as it was claimed, if the outcome still
+    can be settled."""
+    row = session.execute(
+        select(Delivery.state, *(getattr(Delivery, name) for name in Claim._fields)).where(
+            Delivery.id == claim_id,
+            Delivery.generation == generation,
+            Delivery.state.in_(_OURS_TO_SETTLE),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    claim = Claim._make(row[1:])
+    was_begun = row.state != _S.CLAIMED
+    return claim._replace(attempts=claim.attempts - was_begun)
 
 
 def record(
@@ -177,13 +329,15 @@ def record(
         "last_text": text[:500],
         "provider": provider,
         "provider_message_id": provider_message_id[:200],
+        # One that was turned down before its verdict was an attempt, too.
+        "attempts": claim.attempts + 1,
         "is_repeat": claim.is_repeat or decided.state == _S.UNKNOWN,
         "changed_at": now,
     }
     ours = and_(
         Delivery.id == claim.id,
         Delivery.generation == claim.generation,
-        Delivery.state.in_((_S.CLAIMED, _S.HANDING_OFF)),
+        Delivery.state.in_(_OURS_TO_SETTLE),
     )
     if not _move(session, ours, values):
         return False
@@ -201,54 +355,93 @@ def record(
     return True
 
 
-def release(session: Session, owner: str, now: datetime) -> int:
-    """Give back what this process claimed and did not begin. Returns how many."""
-    return _move(
-        session,
-        and_(Delivery.lease_owner == owner, Delivery.state == _S.CLAIMED),
-        {"state": _S.QUEUED, "changed_at": now},
+def release(session: Session, owner: str, now: datetime, ids: Sequence[int] | None = None) -> int:
+    """Give back what this process claimed and did not begin: these, or all. Returns how many."""
+    ours = and_(Delivery.lease_owner == owner, Delivery.state == _S.CLAIMED)
+    if ids is not None:
+        ours = and_(ours, Delivery.id.in_(ids))
+    return _move(session, ours, {"state": _S.QUEUED, "changed_at": now})
+
+
+def put_off(session: Session, owner: str, until: Mapping[int, datetime], now: datetime) -> None:
+    """Give back claimed mails that may only leave later: id → when."""
+    if not until:
+        return
+    later = (
+        update(Delivery)
+        .where(
+            Delivery.id == bindparam("which"),
+            Delivery.lease_owner == owner,
+            Delivery.state == _S.CLAIMED,
+        )
+        .values(state=_S.QUEUED, next_at=bindparam("moment", type_=Moment), changed_at=now)
     )
+    rows = [{"which": delivery_id, "moment": moment} for delivery_id, moment in until.items()]
+    session.connection().execute(later, rows)
 
 
-def keep_leases(session: Session, owner: str, until: datetime) -> int:
+def keep_leases(session: Session, owner: str, now: datetime, lease: timedelta) -> int:
     """Renew the leases of a process that is still at work."""
     return _move(
         session,
         and_(Delivery.lease_owner == owner, Delivery.state == _S.CLAIMED),
-        {"lease_until": until},
+        {"lease_until": _lease_end(session, now, lease)},
     )
 
 
+def list_owners(session: Session) -> list[str]:
+    """Every process that holds mail at present."""
+    held = Delivery.state.in_((_S.CLAIMED, _S.HANDING_OFF))
+    return list(session.scalars(select(Delivery.lease_owner).where(held).distinct()))
+
+
 def recover(
-    session: Session, now: datetime, wait: timedelta, *, sole_sender: bool
+    session: Session,
+    now: datetime,
+    wait: timedelta,
+    *,
+    sole_sender: bool = False,
+    dead_owners: Iterable[str] = (),
 ) -> tuple[int, int]:
     """Take over from a process that died: what it had only claimed is queued again, what it was
     handing off is `unknown` until `wait` is over (mail that a person asked for: at once, up to its
     cap). Returns both counts.
 
-    `sole_sender`: the caller holds the lock that proves every other process dead; otherwise only
-    rows whose lease has run out are touched.
+    `sole_sender`: the caller holds the lock that proves every other process dead. `dead_owners`:
+    processes that are known to be dead. Otherwise only rows whose lease has run out are touched.
     """
-    dead = true() if sole_sender else Delivery.lease_until <= now
-    queued = _move(
+    proven = Delivery.lease_owner.in_(tuple(dead_owners)) if dead_owners else false()
+    dead = true() if sole_sender else or_(_lease_is_over(session, now), proven)
+    queued = _take_over(
         session,
         and_(Delivery.state == _S.CLAIMED, dead),
         {"state": _S.QUEUED, "changed_at": now},
     )
     in_hand = and_(Delivery.state == _S.HANDING_OFF, dead)
     # Somebody sits and waits for these: better twice now than once in a quarter of an hour.
-    urgent = _move(
+    urgent = _take_over(
         session,
         and_(in_hand, Delivery.newsletter_id.is_(None), Delivery.attempts < TRANSACTIONAL_ATTEMPTS),
         {"state": _S.UNKNOWN, "next_at": now, "is_repeat": True, "changed_at": now},
     )
-    waiting = _move(
+    waiting = _take_over(
         session,
         and_(in_hand, ~Delivery.is_repeat),
         {"state": _S.UNKNOWN, "next_at": now + wait, "is_repeat": True, "changed_at": now},
     )
-    final = _move(session, in_hand, {"state": _S.UNKNOWN, "next_at": None, "changed_at": now})
+    final = _take_over(session, in_hand, {"state": _S.UNKNOWN, "next_at": None, "changed_at": now})
     return queued, urgent + waiting + final
+
+
+def _take_over(session: Session, which: ColumnElement[bool], values: dict[str, Any]) -> int:
+    """Like `_move`, for those rows that nobody else is taking over at this moment: two who lock the
+    same rows in another order would wait for each other."""
+    free = select(Delivery.id).where(which).order_by(Delivery.id)
+    ids = session.scalars(free.with_for_update(skip_locked=True)).all()
+    return sum(
+        _move(session, and_(which, Delivery.id.in_(ids[start : start + TAKEN_OVER])), values)
+        for start in range(0, len(ids), TAKEN_OVER)
+    )
 
 
 def requeue_unknown(session: Session, now: datetime) -> int:
@@ -265,7 +458,7 @@ def expire(session: Session, now: datetime) -> int:
     return _move(
         session,
         and_(Delivery.state.in_((_S.QUEUED, _S.DEFERRED)), Delivery.expires_at <= now),
-        {"state": _S.EXPIRED, "reason": "too late", "changed_at": now},
+        {"state": _S.EXPIRED, "reason": "too late", "next_at": None, "changed_at": now},
     )
 
 
@@ -275,8 +468,19 @@ def cancel_open(session: Session, newsletter_id: int, now: datetime) -> int:
     return _move(
         session,
         and_(Delivery.newsletter_id == newsletter_id, Delivery.state.in_(waiting)),
-        {"state": _S.CANCELLED, "changed_at": now},
+        {"state": _S.CANCELLED, "next_at": None, "changed_at": now},
     )
+
+
+def cancel_left_over(session: Session, now: datetime) -> int:
+    """Mails that were in hand when their newsletter was cancelled, and came back unsent: nobody
+    would try them again. Those of unknown fate stay what they are."""
+    cancelled = select(Newsletter.id).where(Newsletter.state == NewsletterState.CANCELLED)
+    theirs = and_(Delivery.newsletter_id.in_(cancelled), Delivery.next_at.is_not(None))
+    ended = {"next_at": None, "changed_at": now}
+    unsent = and_(theirs, Delivery.state.in_((_S.QUEUED, _S.DEFERRED)))
+    _move(session, and_(theirs, Delivery.state == _S.UNKNOWN), ended)
+    return _move(session, unsent, {**ended, "state": _S.CANCELLED})
 
 
 def leave_unknown(session: Session, newsletter_id: int, now: datetime) -> int:
@@ -323,6 +527,8 @@ def forget(session: Session, subscriber_id: int, now: datetime, keys_of: Iterabl
         "state": case((may_have_left, _S.UNKNOWN.value), else_=_S.CANCELLED.value),
         "next_at": None,
         "reason": "erased",
+        # An answer that is still to come may repeat the address: nobody writes it down any more.
+        "generation": Delivery.generation + 1,
         "changed_at": now,
     }
     _move(session, and_(theirs, Delivery.state.in_((*OPEN_STATES, _S.UNKNOWN))), ended)

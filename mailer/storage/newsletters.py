@@ -1,13 +1,13 @@
 """Newsletters, their variants (one per language) and cohorts (readers who get the same letter)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from secrets import token_urlsafe
 
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, load_only, mapped_column, relationship
 
-from mailer.domain.content import ItemKind
+from mailer.domain.content import ItemKey, ItemKind
 from mailer.domain.digest import Role
 from mailer.domain.errors import NotFound
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
@@ -17,7 +17,10 @@ from mailer.storage.plans import Plan
 
 class Newsletter(Identified, Base):
     """`period_key` names the occurrence of the plan (its local date), so a plan's issue exists
-    once. `snapshot` is the content as approved. `expires_at`: no mail of it leaves after that."""
+    once. `snapshot` is the content as approved. `expires_at`: no mail of it leaves after that.
+
+    While its audience is written down, subscribers up to the number `prepared_to` have been dealt
+    with, and `prepared_count` of them are to get it; then `audience_count` is known."""
 
     __tablename__ = "newsletter"
     __table_args__ = (UniqueConstraint("plan_id", "period_key"),)
@@ -37,6 +40,8 @@ class Newsletter(Identified, Base):
     snapshot: Mapped[str] = mapped_column(Text, default="")
     content_hash: Mapped[str] = mapped_column(String(64), default="")
     tested_hash: Mapped[str] = mapped_column(String(64), default="")
+    prepared_to: Mapped[int] = mapped_column(BigId, default=0)
+    prepared_count: Mapped[int] = mapped_column(default=0)
     audience_count: Mapped[int | None]
     reason: Mapped[str] = mapped_column(String(500), default="")
     created_by: Mapped[str] = mapped_column(String(254), default="")
@@ -75,6 +80,7 @@ class Cohort(Identified, Base):
 
     `language` is the one the letter is written in, not always the first of its readers.
     `key` hashes what decides the letter. `is_empty`: nothing for them this time (rule R13).
+    `urgent_until`: when the first of its items is over, if mails of it may still leave by then.
     """
 
     __tablename__ = "cohort"
@@ -88,6 +94,7 @@ class Cohort(Identified, Base):
     html: Mapped[str] = mapped_column(Text, default="")
     text: Mapped[str] = mapped_column(Text, default="")
     is_empty: Mapped[bool] = mapped_column(default=False)
+    urgent_until: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)
     items: Mapped[list["CohortItem"]] = relationship(cascade="all, delete-orphan")
 
@@ -103,6 +110,26 @@ class CohortItem(Base):
     item_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     role: Mapped[Role] = mapped_column(enum_type(Role), primary_key=True)
     revision: Mapped[int]
+
+
+class ReaderKind(Base):
+    """Which cohort readers with equal wishes and history belong to, while the audience of a
+    newsletter is written down: joined with the subscribers it gives the deliveries.
+
+    What does not matter for the letter is empty. `history`: the cohorts whose letters arrived
+    with them, in order. `next_at`: from when their mail is due; None if there is none for them.
+    """
+
+    __tablename__ = "reader_kind"
+
+    newsletter_id: Mapped[int] = mapped_column(BigId, ForeignKey("newsletter.id"), primary_key=True)
+    history: Mapped[str] = mapped_column(Text, primary_key=True, default="")
+    language: Mapped[str] = mapped_column(String(16), primary_key=True)
+    content_languages: Mapped[tuple[str, ...]] = mapped_column(Codes(100), primary_key=True)
+    topics: Mapped[tuple[str, ...]] = mapped_column(Codes(400), primary_key=True, default=())
+    cadence: Mapped[str] = mapped_column(String(24), primary_key=True, default="")
+    cohort_id: Mapped[int] = mapped_column(BigId, ForeignKey("cohort.id"))
+    next_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 def make_slug() -> str:
@@ -177,10 +204,38 @@ def find_variant(newsletter: Newsletter, lang: str) -> Variant | None:
     return next((variant for variant in newsletter.variants if variant.lang == lang), None)
 
 
-def find_cohort(session: Session, newsletter_id: int, key: str) -> Cohort | None:
-    return session.scalar(
-        select(Cohort).where(Cohort.newsletter_id == newsletter_id, Cohort.key == key)
+def list_cohorts(session: Session, newsletter_id: int, keys: Collection[str]) -> dict[str, Cohort]:
+    """Key → the cohort, of those that exist; without their letters, which may be long."""
+    rows = session.scalars(
+        select(Cohort)
+        .where(Cohort.newsletter_id == newsletter_id, Cohort.key.in_(keys))
+        .options(load_only(Cohort.key, Cohort.is_empty, Cohort.urgent_until))
     )
+    return {cohort.key: cohort for cohort in rows}
+
+
+def list_told(
+    session: Session, cohort_ids: Collection[int]
+) -> dict[int, dict[ItemKey, frozenset[Role]]]:
+    """Cohort → what its letter told, item by item; cohorts without items are absent."""
+    found: dict[int, dict[ItemKey, frozenset[Role]]] = {}
+    rows = session.execute(
+        select(CohortItem.cohort_id, CohortItem.kind, CohortItem.item_id, CohortItem.role).where(
+            CohortItem.cohort_id.in_(cohort_ids)
+        )
+    )
+    for cohort_id, kind, item_id, role in rows:
+        told, key = found.setdefault(cohort_id, {}), ItemKey(kind, item_id)
+        told[key] = told.get(key, frozenset()) | {role}
+    return found
+
+
+def hold_audiences(session: Session) -> None:
+    """Until the transaction ends, nobody is written into an audience: whoever is erased meanwhile
+    must not be written there from what was read before."""
+    begun = (NewsletterState.SCHEDULED, NewsletterState.PREPARING, NewsletterState.PAUSED)
+    query = select(Newsletter.id).where(Newsletter.state.in_(begun)).order_by(Newsletter.id)
+    session.execute(query.with_for_update(read=True))
 
 
 def get_cohort(session: Session, cohort_id: int) -> Cohort:

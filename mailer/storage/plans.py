@@ -43,6 +43,13 @@ def list_active_plans(session: Session) -> list[Plan]:
     return list(session.scalars(select(Plan).where(Plan.is_active).order_by(Plan.id)))
 
 
+def hold_plan(session: Session, plan: Plan) -> None:
+    """See the plan as it is now and hold it until the transaction ends: its next issue is made by
+    one at a time, the clock or a person."""
+    session.flush()  # refreshing would drop what was changed and not written yet
+    session.refresh(plan, with_for_update=True)
+
+
 def hold_active_plans(session: Session) -> list[Plan]:
     """The plans as they are now, held until the transaction ends: two processes that look for
     issues at once must not both find the same ones."""

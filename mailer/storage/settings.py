@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, String
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.domain.association import Association
@@ -27,7 +28,12 @@ def find_setting(session: Session, key: str) -> Any | None:
 
 def save_setting(session: Session, key: str, value: Any, now: datetime) -> None:
     """Put `value` (JSON) under `key`, whatever stood there."""
-    session.merge(Setting(key=key, value=value, changed_at=now))
+    setting = Setting(key=key, value=value, changed_at=now)
+    try:
+        with session.begin_nested():
+            session.merge(setting)
+    except IntegrityError:  # another process was the first to write it, a moment ago
+        session.merge(setting)
 
 
 def drop_setting(session: Session, key: str) -> None:

@@ -97,18 +97,22 @@ def is_mailable(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def list_unconfirmed_since(session: Session, before: datetime) -> Sequence[Subscriber]:
-    """Pending rows that nobody was asked about after that moment: they are erased, nobody proved
-    they are theirs. A mail that asks counts from when it left."""
+def list_unconfirmed_since(session: Session, before: datetime, limit: int) -> Sequence[Subscriber]:
+    """Pending rows that nobody was asked about after that moment, the oldest first: they are
+    erased, nobody proved they are theirs. A mail that asks counts from when it left."""
     asked_later = exists().where(
+        Delivery.newsletter_id.is_(None),
         Delivery.subscriber_id == Subscriber.id,
         Delivery.template == "confirm",
         Delivery.changed_at >= before,
     )
     return session.scalars(
-        select(Subscriber).where(
+        select(Subscriber)
+        .where(
             Subscriber.state == SubscriberState.PENDING,
             Subscriber.created_at < before,
             ~asked_later,
         )
+        .order_by(Subscriber.id)
+        .limit(limit)
     ).all()

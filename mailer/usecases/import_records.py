@@ -6,7 +6,18 @@ Everybody whom import 3 brought has the source `import:3`; its counts stand in t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Delete, Select, and_, delete, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import Session
 
 from mailer.domain.delivery import DeliveryState
@@ -16,6 +27,7 @@ from mailer.storage import audit
 from mailer.storage.audit import AuditEntry
 from mailer.storage.consents import Consent
 from mailer.storage.deliveries import Delivery
+from mailer.storage.newsletters import Newsletter, hold_audiences
 from mailer.storage.subscribers import Subscriber
 from mailer.usecases.subscriptions import VISITOR
 
@@ -77,9 +89,7 @@ def may_undo(session: Session, record: ImportRecord, now: datetime) -> bool:
     """Whether an import can be taken back at this moment."""
     if record.undone_at or now - record.at > UNDO_WITHIN:
         return False
-    theirs = _brought_by(record.number)
-    mailed = select(Delivery.id).where(Delivery.subscriber_id.in_(theirs), ~_is_waiting())
-    return session.scalar(mailed.limit(1)) is None
+    return not _has_mail(session, record, ~_is_waiting())
 
 
 def undo(session: Session, number: int, who: str, now: datetime) -> int:
@@ -93,10 +103,11 @@ def undo(session: Session, number: int, who: str, now: datetime) -> int:
         return 0
     if now - record.at > UNDO_WITHIN:
         raise Refused(_TOO_LATE)
+    hold_audiences(session)
     theirs = Delivery.subscriber_id.in_(_brought_by(number))
     # Take away first, look afterwards: the worker may be claiming a mail at this moment.
     _delete(session, delete(Delivery).where(theirs, _is_waiting()))
-    if session.scalar(select(exists().where(theirs))):
+    if _has_mail(session, record, true()):
         raise Refused(_MAILED)
     erased = _delete(session, delete(Subscriber).where(Subscriber.id.in_(_brought_by(number))))
     audit.record(session, who, UNDONE, now, thing=THING, thing_id=number, erased=erased)
@@ -121,6 +132,18 @@ def _brought_by(number: int) -> Select[int]:
     )
     return select(Subscriber.id).where(
         Subscriber.source == source, ~consented, Subscriber.id.not_in(signed_up)
+    )
+
+
+def _has_mail(session: Session, record: ImportRecord, which: ColumnElement[bool]) -> bool:
+    """Whether such a mail to one of the people of an import exists. Newsletters that were over
+    before it have none, and are not looked through."""
+    since = or_(Newsletter.finished_at.is_(None), Newsletter.changed_at >= record.at)
+    issues = select(Newsletter.id).where(since)
+    theirs = Delivery.subscriber_id.in_(_brought_by(record.number))
+    return any(
+        session.scalar(select(Delivery.id).where(theirs, which, place).limit(1)) is not None
+        for place in (Delivery.newsletter_id.is_(None), Delivery.newsletter_id.in_(issues))
     )
 
 

@@ -82,6 +82,7 @@ def list_asked_for(
 def count_queued(session: Session, subscriber_id: int, template: str, since: datetime) -> int:
     """How many mails of one kind a subscriber's page has set off, for the caps."""
     query = select(func.count()).where(
+        Delivery.newsletter_id.is_(None),
         Delivery.subscriber_id == subscriber_id,
         Delivery.template == template,
         Delivery.created_at >= since,

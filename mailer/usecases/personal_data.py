@@ -13,8 +13,8 @@ from mailer.domain.errors import TooMany
 from mailer.message.vocabulary import N_
 from mailer.storage import audit, ledger
 from mailer.storage.consents import list_consents
-from mailer.storage.deliveries import Delivery
-from mailer.storage.newsletters import Newsletter
+from mailer.storage.deliveries import Delivery, is_to
+from mailer.storage.newsletters import Newsletter, hold_audiences
 from mailer.storage.subscribers import Subscriber
 from mailer.usecases import letters
 
@@ -67,6 +67,7 @@ def erase(session: Session, subscriber: Subscriber, *, who: str, now: datetime) 
     by mistake; without the key it names nobody. So does, for thirty days, that of an address that
     was asked and never answered: nobody can have it flooded by signing it up again and again.
     """
+    hold_audiences(session)
     is_stranger = subscriber.confirmed_at is None
     asked = letters.TO_STRANGERS if is_stranger else ("address_change",)
     ledger.forget(session, subscriber.id, now, keys_of=asked)
@@ -95,7 +96,7 @@ def _list_mails(session: Session, subscriber: Subscriber) -> list[dict[str, Any]
     rows = session.execute(
         select(Delivery, Newsletter.title)
         .outerjoin(Newsletter, Newsletter.id == Delivery.newsletter_id)
-        .where(Delivery.subscriber_id == subscriber.id)
+        .where(is_to(subscriber.id))
         .order_by(Delivery.id)
     )
     return [

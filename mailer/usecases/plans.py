@@ -14,7 +14,7 @@ from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.languages import list_content_languages
 from mailer.storage.newsletters import Newsletter, Variant, find_issue, list_drafts, make_slug
-from mailer.storage.plans import Plan, hold_active_plans
+from mailer.storage.plans import Plan, hold_active_plans, hold_plan
 from mailer.usecases import approvals, newsletters
 from mailer.usecases.approvals import Order
 from mailer.usecases.notices import tell_senders
@@ -68,6 +68,7 @@ def make_next_issue(session: Session, plan: Plan, who: str, now: datetime) -> Ne
     If it exists already it is returned as it is; if it was even sent ahead of its time, it is
     the turn of the one after it.
     """
+    hold_plan(session, plan)
     timetable = get_timetable(plan)
     send_at = schedule.next_occurrence(timetable, now)
     while found := find_issue(session, plan.id, schedule.period_key(timetable, send_at)):

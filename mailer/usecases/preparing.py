@@ -1,34 +1,34 @@
-"""Writes the audience of a newsletter into the ledger, chunk by chunk.
+"""Writes the audience of a newsletter into the ledger, a range of subscribers at a time.
 
-Each chunk is a transaction of its own. A process that dies in between is followed by one that
-goes on after the last person written; writing somebody again changes nothing. Only when everyone
-is written, in one transaction, does the newsletter know its audience and begin to be sent.
+Each step is a transaction of its own. A process that dies in between is followed by one that
+goes on where it was; writing somebody again changes nothing. Only when everyone is written, in
+one transaction, does the newsletter know its audience and begin to be sent.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.compose import ledger_entries
 from mailer.domain.content import ItemKey
-from mailer.domain.delivery import DeliveryKind, DeliveryState
 from mailer.domain.digest import Reader, Role
-from mailer.domain.newsletter import NewsletterState, check_move
+from mailer.domain.newsletter import LONGEST_LIFE, NewsletterState, check_move
+from mailer.domain.portion import Portion
+from mailer.domain.urgency import due_from, find_urgent_until
 from mailer.message.render import Renderer
-from mailer.storage import audiences, audit
-from mailer.storage.audiences import Member
-from mailer.storage.deliveries import list_told
+from mailer.storage import audit, rosters
+from mailer.storage.db import TURN_SECONDS, has_one_writer
 from mailer.storage.newsletters import (
     Cohort,
     CohortItem,
     Newsletter,
-    find_cohort,
     find_variant,
     get_newsletter,
+    list_cohorts,
+    list_told,
 )
+from mailer.storage.rosters import Kind, Roster
 from mailer.usecases.editions import (
     Copy,
     Edition,
@@ -42,181 +42,223 @@ from mailer.usecases.editions import (
 MEMORY = timedelta(days=90)
 """How far back letters count as told: longer than anything is announced ahead (rule R2)."""
 
-CHUNK = 1000
-NEW_LETTERS = 20
-"""Letters written in one step: nobody who signs up or leaves meanwhile should wait for more."""
+READERS = Portion(2_000, smallest=200, largest=50_000)
+LETTERS = Portion(1, smallest=1, largest=200)
+KINDS = 200
+"""So many kinds of readers are looked at together: many of them get a letter that others get."""
+
+STEP_SECONDS = 0.2
+SHARED_STEP_SECONDS = 0.05
+"""How long a step should take; the shorter where only one can write at a time, and others wait."""
+
+_NOTHING_TOLD: Mapping[ItemKey, frozenset[Role]] = {}
 
 
 class Preparation:
-    """The preparing of one newsletter by one process. `step` does one chunk.
-
-    Between chunks it remembers which cohort is which, so each letter is written once.
-    """
+    """The preparing of one newsletter by one process. `step` does a portion, `adapt` sees to it
+    that the next one takes a moment only."""
 
     def __init__(self, newsletter_id: int, renderer: Renderer, base_url: str) -> None:
         self._newsletter_id = newsletter_id
         self._renderer, self._base_url = renderer, base_url
         self._edition: Edition | None = None
-        self._cohorts: dict[str, tuple[int, bool]] = {}
-        self._told: dict[tuple[int, ...], Mapping[ItemKey, frozenset[Role]]] = {(): {}}
+        self._kinds: list[Kind] = []
+        self._copies: dict[str, Letter | None] = {}
+        self._readers, self._letters = READERS, LETTERS
+        self._was_writing = self._yields = False
 
-    def step(self, session: Session, now: datetime, chunk: int = CHUNK) -> bool:
-        """Write the next chunk; False when the audience is complete or nothing is to be done."""
+    def step(self, session: Session, now: datetime, readers: int | None = None) -> bool:
+        """Look at the next readers, or at so many, or write some of the letters that those need;
+        False when the audience is complete or nothing is to be done."""
         newsletter = get_newsletter(session, self._newsletter_id)
-        # Held until the chunk is written, or a cancellation in between would miss its rows.
-        session.refresh(newsletter, ["state"], with_for_update=True)
+        # Held until the step is over, or a cancellation in between would miss its rows.
+        session.refresh(
+            newsletter, ["state", "prepared_to", "prepared_count"], with_for_update=True
+        )
         if newsletter.state != NewsletterState.PREPARING:
             return False
+        self._yields = has_one_writer(session)
+        rosters.expect_many(session)
         if self._edition is None:
             self._edition = open_edition(session, newsletter, self._renderer, self._base_url, now)
-        after = audiences.find_last_member(session, newsletter.id)
-        members = next(
-            audiences.iterate_members(session, newsletter, now, after=after, chunk=chunk), []
-        )
-        if not members:
-            self._complete(session, newsletter, self._edition, now)
-            return False
-        self._write(session, newsletter, self._edition, members, now)
+        return self._go_on(session, newsletter, self._edition, now, readers or self._readers.size)
+
+    def adapt(self, seconds: float) -> float:
+        """Take note of how long the last step took, with its commit; returns for how many seconds
+        the database should be left to others."""
+        aim = SHARED_STEP_SECONDS if self._yields else STEP_SECONDS
+        if self._was_writing:
+            self._letters = self._letters.adapt(seconds, aim)
+        else:
+            self._readers = self._readers.adapt(seconds, aim)
+        return TURN_SECONDS if self._yields else 0.0
+
+    def _go_on(
+        self,
+        session: Session,
+        newsletter: Newsletter,
+        edition: Edition,
+        now: datetime,
+        readers: int,
+    ) -> bool:
+        roster = _next_roster(session, newsletter, edition, readers, now)
+        if roster is None:
+            return self._finish(session, newsletter, edition, now)
+        if not self._kinds:
+            self._kinds = _write_rows(session, roster)
+        self._was_writing = bool(self._kinds)
+        if self._kinds:
+            self._kinds = _write_letters(session, roster, edition, self._kinds, self._letters.size)
+            if not self._kinds:
+                newsletter.prepared_count += rosters.write(session, roster)
         return True
 
-    def _write(
-        self,
-        session: Session,
-        newsletter: Newsletter,
-        edition: Edition,
-        members: list[Member],
-        now: datetime,
-    ) -> None:
-        histories = list_told(session, [member.id for member in members], now - MEMORY)
-        self._load_told(session, histories.values())
-        rows: list[dict[str, Any]] = []
-        enough = len(self._cohorts) + NEW_LETTERS
-        for member in members:
-            if len(self._cohorts) >= enough:
-                break  # the next step goes on after the last person written
-            reader = Reader(
-                language=member.language,
-                content_languages=member.content_languages,
-                topics=frozenset(member.topics),
-                cadence=member.cadence,
-                told=self._told[histories.get(member.id, ())],
-            )
-            rows.append(self._row(session, newsletter, edition, member, reader, now))
-        audiences.add_deliveries(session, rows)
-
-    def _row(
-        self,
-        session: Session,
-        newsletter: Newsletter,
-        edition: Edition,
-        member: Member,
-        reader: Reader,
-        now: datetime,
-    ) -> dict[str, Any]:
-        cohort_id, is_empty = self._find_cohort(session, newsletter, edition, reader, now)
-        return {
-            "newsletter_id": newsletter.id,
-            "cohort_id": cohort_id,
-            "subscriber_id": member.id,
-            "reader_id": member.public_id,
-            "kind": DeliveryKind.NEWSLETTER,
-            "language": reader.language,
-            "address": member.address,
-            "address_key": member.address_key,
-            "state": DeliveryState.SKIPPED if is_empty else DeliveryState.QUEUED,
-            "reason": "nothing new" if is_empty else "",
-            "next_at": None if is_empty else now,
-            "expires_at": newsletter.expires_at,
-            "created_at": now,
-            "changed_at": now,
-        }
-
-    def _find_cohort(
-        self,
-        session: Session,
-        newsletter: Newsletter,
-        edition: Edition,
-        reader: Reader,
-        now: datetime,
-    ) -> tuple[int, bool]:
-        key = cohort_key(edition, reader)
-        if key not in self._cohorts:
-            cohort = find_cohort(session, newsletter.id, key) or _add_cohort(
-                session, newsletter, key, reader, write_letter(edition, reader), now
-            )
-            self._cohorts[key] = (cohort.id, cohort.is_empty)
-        return self._cohorts[key]
-
-    def _load_told(self, session: Session, histories: Iterable[tuple[int, ...]]) -> None:
-        new = set(histories) - self._told.keys()
-        wanted = {cohort for history in new for cohort in history}
-        items: dict[int, list[CohortItem]] = {}
-        for item in session.scalars(select(CohortItem).where(CohortItem.cohort_id.in_(wanted))):
-            items.setdefault(item.cohort_id, []).append(item)
-        for history in new:
-            roles: dict[ItemKey, set[Role]] = {}
-            for cohort in history:
-                for item in items.get(cohort, []):
-                    roles.setdefault(ItemKey(item.kind, item.item_id), set()).add(item.role)
-            self._told[history] = {key: frozenset(found) for key, found in roles.items()}
-
-    def _complete(
+    def _finish(
         self, session: Session, newsletter: Newsletter, edition: Edition, now: datetime
-    ) -> None:
-        newsletter.audience_count = audiences.count_written(session, newsletter.id)
-        empty = newsletter.audience_count == 0
-        state = NewsletterState.SKIPPED_EMPTY if empty else NewsletterState.SENDING
-        check_move(newsletter.state, state)
-        newsletter.state, newsletter.changed_at = state, now
-        if empty:
-            newsletter.finished_at = now
-            newsletter.reason = "Nothing new for anybody."
-        else:
-            _write_public_copies(newsletter, edition)
-        audit.record(
-            session,
-            audit.CLOCK,
-            "audience written down",
-            now,
-            thing="newsletter",
-            thing_id=newsletter.id,
-            audience=newsletter.audience_count,
+    ) -> bool:
+        self._was_writing = True
+        langs = [lang for lang in edition.public_languages if lang not in self._copies]
+        if newsletter.prepared_count == 0 or not langs:
+            _complete(session, newsletter, self._copies, now)
+            return False
+        for lang in langs[: self._letters.size]:
+            reader = typical_reader(edition, lang)
+            self._copies[lang] = write_letter(edition, reader, Copy.PUBLIC)
+        return True
+
+
+def _next_roster(
+    session: Session, newsletter: Newsletter, edition: Edition, readers: int, now: datetime
+) -> Roster | None:
+    """The readers who come next; None when all were dealt with."""
+    last = rosters.find_last(session)
+    if newsletter.prepared_to >= last:
+        return None
+    since = now - MEMORY
+    is_digest = bool(edition.known_items)
+    return Roster(
+        newsletter,
+        traits=rosters.OF_A_DIGEST if is_digest else rosters.OF_A_LETTER,
+        issues=rosters.list_issues(session, since) if is_digest else (),
+        since=since,
+        after=newsletter.prepared_to,
+        up_to=min(newsletter.prepared_to + readers, last),
+        now=now,
+    )
+
+
+def _write_rows(session: Session, roster: Roster) -> list[Kind]:
+    """Write those of them whose letter is known; the kinds of the others, none if that was all."""
+    newsletter = roster.newsletter
+    newsletter.prepared_count += rosters.write(session, roster)
+    if not rosters.is_written(session, roster):
+        return rosters.list_kinds(session, roster, KINDS)
+    newsletter.prepared_to = roster.up_to
+    return []
+
+
+def _write_letters(
+    session: Session, roster: Roster, edition: Edition, kinds: Sequence[Kind], limit: int
+) -> list[Kind]:
+    """Give each kind of readers its letter, and write up to `limit` of those that do not exist
+    yet; returns the kinds that are left."""
+    readers = _make_readers(session, kinds)
+    keys = [cohort_key(edition, reader) for reader in readers]
+    cohorts = list_cohorts(session, roster.newsletter.id, keys)
+    enough, found = len(cohorts) + limit, []
+    for kind, reader, key in zip(kinds, readers, keys, strict=True):
+        if key not in cohorts:
+            if len(cohorts) >= enough:
+                break
+            cohorts[key] = _add_cohort(session, roster, edition, reader, key)
+        cohort = cohorts[key]
+        next_at = None if cohort.is_empty else due_from(cohort.urgent_until, roster.now)
+        found.append((kind, cohort.id, next_at))
+    rosters.add_kinds(session, roster.newsletter.id, found)
+    return list(kinds[len(found) :])
+
+
+def _make_readers(session: Session, kinds: Iterable[Kind]) -> list[Reader]:
+    told = list_told(session, {cohort for kind in kinds for cohort in kind.history})
+    return [
+        Reader(
+            language=kind.traits["language"],
+            content_languages=kind.traits["content_languages"],
+            topics=frozenset(kind.traits.get("topics", ())),
+            cadence=kind.traits.get("cadence", ""),
+            told=_merge(told.get(cohort, _NOTHING_TOLD) for cohort in kind.history),
         )
+        for kind in kinds
+    ]
+
+
+def _merge(letters: Iterable[Mapping[ItemKey, frozenset[Role]]]) -> dict[ItemKey, frozenset[Role]]:
+    """What all these letters told together."""
+    told: dict[ItemKey, frozenset[Role]] = {}
+    for letter in letters:
+        for key, roles in letter.items():
+            told[key] = told.get(key, frozenset()) | roles
+    return told
 
 
 def _add_cohort(
-    session: Session,
-    newsletter: Newsletter,
-    key: str,
-    reader: Reader,
-    letter: Letter | None,
-    now: datetime,
+    session: Session, roster: Roster, edition: Edition, reader: Reader, key: str
 ) -> Cohort:
+    letter, newsletter = write_letter(edition, reader), roster.newsletter
     cohort = Cohort(
         newsletter_id=newsletter.id,
         key=key,
         language=letter.rendered.lang if letter else reader.language,
         is_empty=letter is None,
-        created_at=now,
+        created_at=roster.now,
     )
     if letter:
-        rendered = letter.rendered
-        cohort.subject, cohort.preheader = rendered.subject, rendered.preheader
-        cohort.html, cohort.text = rendered.html, rendered.text
-        entries = ledger_entries(letter.digest) if letter.digest else ()
-        cohort.items = [
-            CohortItem(kind=item.kind, item_id=item.id, role=role, revision=revision)
-            for item, revision, role in entries
-        ]
+        _fill(cohort, letter, roster.now, newsletter.expires_at or roster.now + LONGEST_LIFE)
     session.add(cohort)
     session.flush()
     return cohort
 
 
-def _write_public_copies(newsletter: Newsletter, edition: Edition) -> None:
+def _fill(cohort: Cohort, letter: Letter, now: datetime, ends_at: datetime) -> None:
+    rendered, digest = letter.rendered, letter.digest
+    cohort.subject, cohort.preheader = rendered.subject, rendered.preheader
+    cohort.html, cohort.text = rendered.html, rendered.text
+    if digest:
+        cohort.items = [
+            CohortItem(kind=item.kind, item_id=item.id, role=role, revision=revision)
+            for item, revision, role in ledger_entries(digest)
+        ]
+        cohort.urgent_until = find_urgent_until(digest.cards(), now, ends_at)
+
+
+def _complete(
+    session: Session, newsletter: Newsletter, copies: Mapping[str, Letter | None], now: datetime
+) -> None:
+    newsletter.audience_count = newsletter.prepared_count
+    empty = newsletter.audience_count == 0
+    state = NewsletterState.SKIPPED_EMPTY if empty else NewsletterState.SENDING
+    check_move(newsletter.state, state)
+    newsletter.state, newsletter.changed_at = state, now
+    if empty:
+        newsletter.finished_at = now
+        newsletter.reason = "Nothing new for anybody."
+    _publish(newsletter, copies)
+    session.flush()
+    rosters.drop_kinds(session)
+    audit.record(
+        session,
+        audit.CLOCK,
+        "audience written down",
+        now,
+        thing="newsletter",
+        thing_id=newsletter.id,
+        audience=newsletter.audience_count,
+    )
+
+
+def _publish(newsletter: Newsletter, copies: Mapping[str, Letter | None]) -> None:
     """What the archive shows: the letter of someone with every topic, without personal links."""
-    for lang in edition.public_languages:
-        letter = write_letter(edition, typical_reader(edition, lang), Copy.PUBLIC)
+    for lang, letter in copies.items():
         variant = find_variant(newsletter, lang)
         if letter and variant and letter.language == lang:
             variant.html, variant.text = letter.rendered.html, letter.rendered.text

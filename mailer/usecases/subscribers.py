@@ -14,7 +14,7 @@ from mailer.domain.consent import SignUpStep, SubscriberState
 from mailer.domain.delivery import DeliveryState
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
-from mailer.storage.deliveries import Delivery
+from mailer.storage.deliveries import Delivery, is_to
 from mailer.storage.newsletters import Newsletter
 from mailer.storage.subscribers import Subscriber, find_by_key, get_subscriber
 from mailer.storage.suppressions import Scope, suppress
@@ -118,7 +118,7 @@ def list_mails(session: Session, subscriber_id: int, limit: int = 20) -> Sequenc
     rows = session.execute(
         select(Delivery, Newsletter.title)
         .outerjoin(Newsletter, Newsletter.id == Delivery.newsletter_id)
-        .where(Delivery.subscriber_id == subscriber_id)
+        .where(is_to(subscriber_id))
         .order_by(Delivery.id.desc())
         .limit(limit)
     )

@@ -40,6 +40,9 @@ UNDO_WITHIN = timedelta(hours=1)
 """How long leaving can be taken back with the same link. Links live for years and newsletters
 get forwarded: after that the mailbox has to confirm again."""
 
+FORGOTTEN_AT_ONCE = 50
+"""Erased in one transaction: somebody may be waiting to sign up."""
+
 VISITOR = "visitor"
 
 _TOO_LATE = N_("This can no longer be undone. Please sign up again.")
@@ -162,13 +165,14 @@ def undo(session: Session, subscriber: Subscriber, *, trace: Trace, now: datetim
     record(session, subscriber, ConsentAction.RESTORED, trace, now)
 
 
-def forget_unconfirmed(session: Session, now: datetime) -> int:
-    """Erase sign-ups that nobody confirmed in time, and what was kept to count the mails to those
-    erased a month ago. Returns how many sign-ups."""
-    ledger.drop_keys(session, now - CONFIRMATIONS_WITHIN)
-    forgotten = list_unconfirmed_since(session, now - UNCONFIRMED_KEPT)
+def forget_unconfirmed(session: Session, now: datetime, limit: int = FORGOTTEN_AT_ONCE) -> int:
+    """Erase up to `limit` sign-ups that nobody confirmed in time, and with the last of them what
+    was kept to count the mails to those erased a month ago. Returns how many sign-ups."""
+    forgotten = list_unconfirmed_since(session, now - UNCONFIRMED_KEPT, limit)
     for subscriber in forgotten:
         erase(session, subscriber, who="clock", now=now)
+    if len(forgotten) < limit:
+        ledger.drop_keys(session, now - CONFIRMATIONS_WITHIN)
     return len(forgotten)
 
 

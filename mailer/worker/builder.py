@@ -13,6 +13,7 @@ from mailer.message.links import Links
 from mailer.message.splice import Cut, cut
 from mailer.message.values import Envelope, Person, Rendered
 from mailer.providers.base import Mail
+from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim
 from mailer.storage.languages import list_interface_languages
 from mailer.storage.newsletters import get_cohort
@@ -41,36 +42,46 @@ class Sending:
 class Builder:
     """Builds mails for the engine; keeps the cuts of the cohorts it met last."""
 
-    def __init__(self, sending: Sending, links: Links, letters: LetterWriter) -> None:
+    def __init__(
+        self, reading: Sessions, sending: Sending, links: Links, letters: LetterWriter
+    ) -> None:
+        self._reading = reading
         self._sending, self._links, self._letters = sending, links, letters
-        self._cuts: OrderedDict[int, Cut] = OrderedDict()
+        self._second, self._spelt = 0, ""
+        self._cuts: OrderedDict[int | None, Cut] = OrderedDict()
 
-    def build(self, session: Session, claim: Claim, now: datetime) -> Mail:
+    def build(self, claim: Claim, now: datetime) -> Mail:
         """The mail of `claim`, the same Message-ID at every attempt. Raises ValueError or a
         MailerError when this one mail cannot be built."""
-        letter = self._open_cut(session, claim, now)
+        letter = self._find_cut(claim) or self._open_cut(claim, now)
         return Mail(
             key=claim.id,
             sender=self._sending.from_address,
             recipient=claim.address,
             content=letter.splice(self._person(claim, now)),
             idempotency_key=f"delivery-{claim.id}",
+            is_smooth=letter.is_smooth,
         )
 
-    def _open_cut(self, session: Session, claim: Claim, now: datetime) -> Cut:
-        if claim.cohort_id is None:
-            rendered = self._letters.write(session, claim, now)
-            return self._cut(session, rendered, is_bulk=False)
+    def _find_cut(self, claim: Claim) -> Cut | None:
         if claim.cohort_id not in self._cuts:
+            return None
+        self._cuts.move_to_end(claim.cohort_id)
+        return self._cuts[claim.cohort_id]
+
+    def _open_cut(self, claim: Claim, now: datetime) -> Cut:
+        with self._reading() as session:
+            if claim.cohort_id is None:
+                rendered = self._letters.write(session, claim, now)
+                return self._cut(session, rendered, is_bulk=False)
             cohort = get_cohort(session, claim.cohort_id)
             rendered = Rendered(
                 cohort.subject, cohort.preheader, cohort.html, cohort.text, cohort.language
             )
-            self._cuts[claim.cohort_id] = self._cut(session, rendered, is_bulk=True)
-            if len(self._cuts) > CUTS_KEPT:
-                self._cuts.popitem(last=False)
-        self._cuts.move_to_end(claim.cohort_id)
-        return self._cuts[claim.cohort_id]
+            letter = self._cuts[claim.cohort_id] = self._cut(session, rendered, is_bulk=True)
+        if len(self._cuts) > CUTS_KEPT:
+            self._cuts.popitem(last=False)
+        return letter
 
     def _cut(self, session: Session, rendered: Rendered, *, is_bulk: bool) -> Cut:
         association, sending = get_association(session), self._sending
@@ -100,10 +111,17 @@ class Builder:
         return Person(
             address=claim.address,
             message_id=message_id(claim.id, sending.secret, sending.domain),
-            date=date_value(now),
+            date=self._date(now),
             unsubscribe_token=links.unsubscribe_token(reader, claim.id) if reader else "",
             preferences_token=links.preferences_token(reader, claim.id) if reader else "",
         )
+
+    def _date(self, now: datetime) -> str:
+        # A thousand mails leave within a second, and spelling the date takes longer than a splice.
+        second = int(now.timestamp())
+        if second != self._second:
+            self._second, self._spelt = second, date_value(now)
+        return self._spelt
 
 
 def _choose_pages(session: Session, lang: str) -> str:

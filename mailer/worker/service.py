@@ -50,10 +50,12 @@ class Service:
         """
         if self._inbox:
             self._inbox.start()
+        engine = self._build_engine()
+        # What a predecessor knew counts more than what its death would let us conclude.
+        engine.mend()
         with self._sessions() as session:
             ledger.recover(session, self._clock(), UNKNOWN_WAIT, sole_sender=sole_sender)
         self._timetable.sort_out_mail()
-        engine = self._build_engine()
         self._thread = threading.Thread(
             target=engine.run, args=(self._stop,), name="engine", daemon=True
         )

@@ -6,6 +6,7 @@ ticks at once do nothing twice.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic, sleep
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -17,10 +18,11 @@ from mailer.domain.newsletter import NewsletterState
 from mailer.message.render import Renderer
 from mailer.storage import ledger
 from mailer.storage.audit import CLOCK
-from mailer.storage.db import Sessions
+from mailer.storage.db import TURN_SECONDS, Sessions
 from mailer.storage.newsletters import get_newsletter, list_newsletters
+from mailer.storage.presence import list_dead
 from mailer.storage.settings import save_setting
-from mailer.usecases import import_drafts, newsletters, plans, subscriptions
+from mailer.usecases import forecasts, import_drafts, newsletters, plans, subscriptions
 from mailer.usecases.outages import WORKER_TICK
 from mailer.usecases.preparing import Preparation
 from mailer.worker.crash import crash_point
@@ -44,7 +46,8 @@ class Timetable:
         return (
             (1, self.move_newsletters),
             (15, self.make_issues),
-            (30, self.sort_out_mail),
+            (10, self.sort_out_mail),
+            (10, self.note_pace),
             (3600, self.forget),
         )
 
@@ -69,11 +72,13 @@ class Timetable:
         preparation = Preparation(newsletter_id, self.renderer, self.base_url)
         more = True
         while more:
+            began_at = monotonic()
             with self.sessions() as session:
                 more = preparation.step(session, self.clock())
                 if not more:
                     crash_point("before_completion")
             crash_point("in_preparation")
+            sleep(preparation.adapt(monotonic() - began_at))
 
     def _pause(self, newsletter_id: int, reason: str) -> None:
         with self.sessions() as session:
@@ -96,17 +101,31 @@ class Timetable:
         """Unknown fates whose wait is over, mail past its time, leases of dead processes."""
         with self.sessions() as session:
             now = self.clock()
-            ledger.recover(session, now, UNKNOWN_WAIT, sole_sender=False)
+            dead = list_dead(session, ledger.list_owners(session))
+            ledger.recover(session, now, UNKNOWN_WAIT, dead_owners=dead)
             ledger.requeue_unknown(session, now)
+            ledger.cancel_left_over(session, now)
             ledger.expire(session, now)
+
+    def note_pace(self) -> None:
+        """How far each newsletter is, for the forecast on its progress page."""
+        with self.sessions() as session:
+            forecasts.note_pace(session, self.clock())
 
     def forget(self) -> None:
         """Erase what nobody came back for: sign-ups without confirmation, lists half imported."""
+        forgotten = 0
+        while number := self._forget_some():
+            forgotten += number
+            sleep(TURN_SECONDS)
         with self.sessions() as session:
-            forgotten = subscriptions.forget_unconfirmed(session, self.clock())
             abandoned = import_drafts.forget_abandoned(session, self.clock())
         if forgotten or abandoned:
             log.info("forgotten", unconfirmed=forgotten, imports=abandoned)
+
+    def _forget_some(self) -> int:
+        with self.sessions() as session:
+            return subscriptions.forget_unconfirmed(session, self.clock())
 
 
 def start_timetable(timetable: Timetable, is_alive: Callable[[], bool]) -> BackgroundScheduler:

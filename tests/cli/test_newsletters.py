@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 
 from mailer.cli import main
+from mailer.domain.delivery import DeliveryKind, DeliveryState
+from mailer.domain.newsletter import NewsletterState
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import find_variant, get_newsletter, list_newsletters
@@ -116,3 +119,72 @@ def test_report_says_facts_a_line_each(run: Run) -> None:
         "open: 0",
         "adds up: yes",
     ]
+
+
+def _add_delivery(session: Session, newsletter_id: int, number: int, **facts: object) -> None:
+    moment = datetime(2026, 11, 26, 8, tzinfo=UTC)
+    session.add(
+        Delivery(
+            newsletter_id=newsletter_id,
+            kind=DeliveryKind.NEWSLETTER,
+            language="en",
+            address=f"reader{number}@example.org",
+            address_key=f"key{number}",
+            expires_at=moment + timedelta(days=5),
+            created_at=moment,
+            changed_at=moment,
+            **facts,
+        )
+    )
+
+
+@pytest.fixture
+def sent(run: Run, sessions: Sessions) -> int:
+    """A newsletter of which one mail was refused and the fate of another is unknown."""
+    number = int(json.loads(run("new", "Hello", "--json").output)["id"])
+    with sessions() as session:
+        get_newsletter(session, number).state = NewsletterState.SENDING
+        _add_delivery(session, number, 1, state=DeliveryState.ACCEPTED, last_text="Ok")
+        _add_delivery(
+            session,
+            number,
+            2,
+            state=DeliveryState.REJECTED,
+            attempts=1,
+            last_code=550,
+            last_text="5.1.1 No such user",
+        )
+        waits = datetime(2026, 11, 26, 9, tzinfo=UTC)
+        _add_delivery(session, number, 3, state=DeliveryState.UNKNOWN, attempts=1, next_at=waits)
+    return number
+
+
+def test_deliveries_tells_what_the_server_said(run: Run, sent: int) -> None:
+    answer = run("deliveries", str(sent), "--state", "rejected", "--json")
+
+    (row,) = json.loads(answer.output)
+    assert row["address"] == "reader2@example.org"
+    assert (row["state"], row["code"], row["said"]) == ("rejected", 550, "5.1.1 No such user")
+
+
+def test_deliveries_goes_on_after_a_number(run: Run, sent: int) -> None:
+    first = json.loads(run("deliveries", str(sent), "--limit", "2", "--json").output)
+
+    rest = json.loads(
+        run("deliveries", str(sent), "--after", str(first[-1]["id"]), "--json").output
+    )
+
+    assert [row["address"] for row in (*first, *rest)] == [
+        f"reader{number}@example.org" for number in (1, 2, 3)
+    ]
+
+
+def test_leave_calls_the_second_copy_off(run: Run, sessions: Sessions, sent: int) -> None:
+    answer = run("leave", str(sent))
+
+    assert answer.output == "1 mails of unknown fate are left as they are.\n"
+    with sessions() as session:
+        (unknown,) = session.scalars(
+            select(Delivery).where(Delivery.state == DeliveryState.UNKNOWN)
+        )
+        assert unknown.next_at is None

@@ -1,14 +1,15 @@
-"""The sums of a newsletter as people ask for them, and how long it will take."""
+"""The sums of a newsletter as people ask for them, and at what pace it goes."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mailer.domain.delivery import OPEN_STATES, Account, DeliveryState
-from mailer.domain.progress import STATES, Group, group_counts, percent_done, time_left
+from mailer.domain.progress import STATES, Group, Sample, group_counts, measure_pace, percent_done
 
 S = DeliveryState
+NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
 
 
 def test_every_state_is_in_exactly_one_group() -> None:
@@ -45,19 +46,29 @@ def test_percent_is_full_only_when_nothing_is_left(account: Account, percent: in
     assert percent_done(account) == percent
 
 
+def sample(*settled: tuple[float, int]) -> list[Sample]:
+    """(seconds after NOW, how many were done by then)."""
+    return [Sample(NOW + timedelta(seconds=seconds), number) for seconds, number in settled]
+
+
 @pytest.mark.parametrize(
-    ("due", "settled", "minutes", "expected"),
+    ("samples", "pace"),
     [
-        pytest.param(100, 50, 5, timedelta(minutes=10), id="at the pace so far"),
-        pytest.param(0, 50, 5, None, id="nothing is due"),
-        pytest.param(100, 0, 5, None, id="nothing was done yet"),
-        pytest.param(100, 50, 0.05, None, id="too early to tell"),
+        pytest.param(sample(), None, id="nobody looked"),
+        pytest.param(sample((0, 10)), None, id="one look tells nothing"),
+        pytest.param(sample((0, 10), (4, 90)), None, id="too early to tell"),
+        pytest.param(sample((0, 10), (10, 10)), None, id="nothing was done"),
+        pytest.param(sample((0, 10), (10, 20), (20, 50)), 2.0, id="all of the time"),
+        pytest.param(sample((0, 10), (10, 30), (20, 30)), 1.0, id="slow times count"),
+        pytest.param(sample((0, 0), (10, 500), (900, 500), (910, 510)), 1.0, id="no pauses"),
+        pytest.param(sample((0, 50), (10, 20)), None, id="failed mails are tried again"),
     ],
 )
-def test_time_left_follows_the_pace(
-    due: int, settled: int, minutes: float, expected: timedelta | None
-) -> None:
-    # What was put off for half an hour does not count: its time is its own.
-    account = Account(500, {S.QUEUED: due, S.DEFERRED: 7, S.ACCEPTED: settled})
+def test_pace_is_what_was_done_lately(samples: list[Sample], pace: float | None) -> None:
+    assert measure_pace(samples) == pace
 
-    assert time_left(account, settled, timedelta(minutes=minutes)) == expected
+
+def test_pace_under_a_limit_is_that_of_the_times_in_which_mail_left() -> None:
+    samples = sample((0, 0), (10, 20), (20, 20), (30, 20), (40, 30))
+
+    assert measure_pace(samples, is_held_back=True) == 1.5

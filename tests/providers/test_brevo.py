@@ -1,6 +1,7 @@
 """The Brevo sender against a stub of its API: what becomes of a batch for every answer."""
 
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,11 @@ from pydantic import SecretStr
 
 from mailer import clock
 from mailer.providers import brevo
-from mailer.providers.base import Fate, Mail, Outcome, ProviderDown
+from mailer.providers.base import Fate, Mail, Outcome
 from mailer.providers.brevo import BrevoSender
 from mailer.sections import Brevo
-from tests.providers.mails import RecordingGate, a_mail
+from tests.providers.mails import a_mail
+from tests.providers.works import Commit, FakeWork, hand_over, try_to_hand_over
 from tests.sinks import BrevoAnswer, BrevoStub, brevo_stub, free_port, make_certificate
 
 NOW = datetime(2026, 11, 22, 9, 15, tzinfo=UTC)
@@ -48,9 +50,9 @@ def sender(stub: BrevoStub) -> Iterator[BrevoSender]:
         yield ready
 
 
-def sender_to(url: str) -> BrevoSender:
+def sender_to(url: str, batch_size: int = 50) -> BrevoSender:
     key = SecretStr("xkeysib-secret")
-    config = Brevo(api_key=key, base_url=url, batch_size=50, timeout_seconds=0.4)
+    config = Brevo(api_key=key, base_url=url, batch_size=batch_size, timeout_seconds=0.4)
     return BrevoSender(config, clock.fixed(NOW))
 
 
@@ -65,21 +67,11 @@ def fates(outcomes: list[Outcome]) -> list[tuple[int, Fate, int]]:
     return [(outcome.key, outcome.fate, outcome.code) for outcome in outcomes]
 
 
-def collect(outcomes: Iterator[Outcome]) -> tuple[list[Outcome], ProviderDown | None]:
-    seen: list[Outcome] = []
-    try:
-        seen.extend(outcomes)
-    except ProviderDown as down:
-        return seen, down
-    return seen, None
-
-
 def test_batch_goes_out_in_one_request(stub: BrevoStub, sender: BrevoSender) -> None:
-    gate = RecordingGate()
 
-    outcomes = list(sender.send(several(3), gate))
+    work = hand_over(sender, several(3))
 
-    assert outcomes == [
+    assert work.outcomes == [
         Outcome(
             key,
             Fate.ACCEPTED,
@@ -89,15 +81,15 @@ def test_batch_goes_out_in_one_request(stub: BrevoStub, sender: BrevoSender) -> 
         )
         for key in (1, 2, 3)
     ]
-    assert gate.asked == [[1, 2, 3]]
+    assert work.asked == [[1, 2, 3]]
     assert [len(post["messageVersions"]) for post in stub.posts()] == [3]
 
 
 def test_single_mail_goes_out_plain(stub: BrevoStub, sender: BrevoSender) -> None:
-    outcomes = list(sender.send(several(1), RecordingGate()))
+    work = hand_over(sender, several(1))
 
-    assert fates(outcomes) == [(1, Fate.ACCEPTED, 201)]
-    assert outcomes[0].provider_message_id == "<20261122091500.1@smtp-relay.mailin.fr>"
+    assert fates(work.outcomes) == [(1, Fate.ACCEPTED, 201)]
+    assert work.outcomes[0].provider_message_id == "<20261122091500.1@smtp-relay.mailin.fr>"
     assert stub.posts()[0]["to"] == [{"email": "reader1@example.org"}]
 
 
@@ -109,7 +101,7 @@ def test_requests_carry_the_key_and_nothing_from_the_environment(
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
 
-    list(sender.send(several(1), RecordingGate()))
+    hand_over(sender, several(1))
 
     seen = [(request.method, request.path) for request in stub.requests]
     assert seen == [("GET", "/v3/account"), ("POST", "/v3/smtp/email")]
@@ -118,19 +110,49 @@ def test_requests_carry_the_key_and_nothing_from_the_environment(
 
 
 def test_batches_larger_than_agreed_are_split(stub: BrevoStub, sender: BrevoSender) -> None:
-    gate = RecordingGate()
 
-    outcomes = list(sender.send(several(51), gate))
+    work = hand_over(sender, several(51))
 
-    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED] * 51
-    assert [len(keys) for keys in gate.asked] == [50, 1]
+    assert work.fates == [Fate.ACCEPTED] * 51
+    assert [len(keys) for keys in work.asked] == [50, 1]
     assert len(stub.posts()) == 2
 
 
-def test_held_mails_are_not_in_the_request(stub: BrevoStub, sender: BrevoSender) -> None:
-    outcomes = list(sender.send(several(3), RecordingGate(closed_for=[2])))
+def test_request_follows_its_verdict_and_no_later_batch_is_begun_before(
+    stub: BrevoStub,
+) -> None:
+    posts: list[int] = []
+    taken: list[int] = []
 
-    assert sorted(fates(outcomes)) == [
+    def look(commit: Commit) -> None:
+        posts.append(len(stub.posts()))
+        taken.append(len(work.taken))
+
+    work = FakeWork(several(4), during=look)
+    with closing(sender_to(stub.url, batch_size=2)) as sender:
+        sender.send(work)
+
+    assert work.commits == [
+        Commit([], [1, 2]),
+        Commit([1, 2], []),
+        Commit([], [3, 4]),
+        Commit([3, 4], []),
+    ]
+    assert posts == [0, 1, 1, 2]
+    assert taken == [2, 2, 4, 4]
+
+
+def test_nothing_to_take_means_nothing_to_ask(stub: BrevoStub, sender: BrevoSender) -> None:
+    work = hand_over(sender, [])
+
+    assert work.commits == []
+    assert stub.requests == []
+
+
+def test_held_mails_are_not_in_the_request(stub: BrevoStub, sender: BrevoSender) -> None:
+    work = hand_over(sender, several(3), closed_for=[2])
+
+    assert sorted(fates(work.outcomes)) == [
         (1, Fate.ACCEPTED, 201),
         (2, Fate.HELD, 0),
         (3, Fate.ACCEPTED, 201),
@@ -142,10 +164,10 @@ def test_held_mails_are_not_in_the_request(stub: BrevoStub, sender: BrevoSender)
     ]
 
 
-def test_closed_gate_means_no_request(stub: BrevoStub, sender: BrevoSender) -> None:
-    outcomes = list(sender.send(several(2), RecordingGate(closed_for=[1, 2])))
+def test_closed_ledger_means_no_request(stub: BrevoStub, sender: BrevoSender) -> None:
+    work = hand_over(sender, several(2), closed_for=[1, 2])
 
-    assert fates(outcomes) == [(1, Fate.HELD, 0), (2, Fate.HELD, 0)]
+    assert fates(work.outcomes) == [(1, Fate.HELD, 0), (2, Fate.HELD, 0)]
     assert stub.posts() == []
 
 
@@ -154,11 +176,11 @@ def test_mail_that_brevo_cannot_take_does_not_stop_the_others(
 ) -> None:
     nameless = a_mail(9, content=b"Subject: Hi\r\n\r\nHi\r\n")
 
-    outcomes = list(sender.send([nameless, *several(2)], RecordingGate()))
+    work = hand_over(sender, [nameless, *several(2)])
 
     words = "The message has no From address."
-    assert outcomes[0] == Outcome(9, Fate.REFUSED, "request", 0, words)
-    assert fates(outcomes[1:]) == [(1, Fate.ACCEPTED, 201), (2, Fate.ACCEPTED, 201)]
+    assert work.outcomes[0] == Outcome(9, Fate.REFUSED, "request", 0, words)
+    assert fates(work.outcomes[1:]) == [(1, Fate.ACCEPTED, 201), (2, Fate.ACCEPTED, 201)]
 
 
 @pytest.mark.parametrize(
@@ -184,11 +206,12 @@ def test_mail_that_brevo_cannot_take_does_not_stop_the_others(
 def test_answer_that_proves_nothing_leaves_all_unknown(
     stub: BrevoStub, sender: BrevoSender, answer: BrevoAnswer, code: int
 ) -> None:
+    """F22: among them a 500 with the mails accepted, and a 200 with a garbled body."""
     stub.answers.append(answer)
 
-    outcomes, down = collect(sender.send(several(2), RecordingGate()))
+    work, down = try_to_hand_over(sender, several(2))
 
-    assert fates(outcomes) == [(1, Fate.UNKNOWN, code), (2, Fate.UNKNOWN, code)]
+    assert fates(work.outcomes) == [(1, Fate.UNKNOWN, code), (2, Fate.UNKNOWN, code)]
     assert down is None
     assert len(stub.posts()) == 1
 
@@ -208,38 +231,76 @@ def test_answer_that_proves_nothing_leaves_all_unknown(
         ),
     ],
 )
-def test_door_closed_after_the_gate_refuses_nobody(
+def test_door_closed_after_the_verdict_refuses_nobody(
     stub: BrevoStub, sender: BrevoSender, answer: BrevoAnswer, text: str
 ) -> None:
+    """F23: 401 and 403 among them."""
     stub.answers.append(answer)
 
-    outcomes, down = collect(sender.send(several(2), RecordingGate()))
+    work, down = try_to_hand_over(sender, several(2))
 
-    assert fates(outcomes) == [(1, Fate.RETRY, answer.status), (2, Fate.RETRY, answer.status)]
+    assert fates(work.outcomes) == [(1, Fate.HELD, answer.status), (2, Fate.HELD, answer.status)]
     assert down is not None
     assert (down.text, down.code) == (text, answer.status)
+
+
+def test_rate_limit_keeps_the_order_and_spends_nobodys_attempt(stub: BrevoStub) -> None:
+    """F20: what was turned away goes out after the wait, in its old order."""
+    fine = BrevoAnswer(201, {"messageIds": ["<1@x>", "<2@x>"]})
+    stub.answers.extend([fine, BrevoAnswer(429, TOO_FAST.body, {"Retry-After": "30"})])
+    with closing(sender_to(stub.url, batch_size=2)) as sender:
+        first, down = try_to_hand_over(sender, several(6))
+        waiting = [mail for mail in several(6) if mail.key > 2]
+        second = hand_over(sender, waiting)
+
+    assert down is not None
+    assert down.retry_at == NOW + timedelta(seconds=30)
+    assert first.fates == [Fate.ACCEPTED, Fate.ACCEPTED, Fate.HELD, Fate.HELD]
+    assert first.commits[-1] == Commit([3, 4], [])
+    assert first.left == [5, 6]
+    assert second.fates == [Fate.ACCEPTED] * 4
+    sent = [
+        version["to"][0]["email"] for post in stub.posts() for version in post["messageVersions"]
+    ]
+    assert sent == [f"reader{key}@example.org" for key in (1, 2, 3, 4, 3, 4, 5, 6)]
+
+
+def test_repeat_after_a_lost_answer_carries_the_same_key(
+    stub: BrevoStub, sender: BrevoSender
+) -> None:
+    """F21: the answer comes too late, so the mails are unknown; a repeat can be told by its key."""
+    stub.answers.extend([BrevoAnswer(201, {"messageIds": ["<1@x>", "<2@x>"]}, delay=1), SEEN])
+
+    first, down = try_to_hand_over(sender, several(2))
+    second, _ = try_to_hand_over(sender, several(2))
+
+    assert down is None
+    assert first.fates == [Fate.UNKNOWN, Fate.UNKNOWN]
+    assert second.fates == [Fate.UNKNOWN, Fate.UNKNOWN]
+    keys = [post["headers"]["idempotencyKey"] for post in stub.posts()]
+    assert keys == [keys[0], keys[0]]
 
 
 @pytest.mark.parametrize(
     "answer", [WRONG_KEY, NOT_ACTIVE, TOO_FAST, BrevoAnswer(503, b"down"), BrevoAnswer(302, b"")]
 )
-def test_door_closed_before_the_gate_spends_nobodys_attempt(
+def test_door_closed_before_the_verdict_spends_nobodys_attempt(
     stub: BrevoStub, sender: BrevoSender, answer: BrevoAnswer
 ) -> None:
+    """F23."""
     stub.account = answer
-    gate = RecordingGate()
 
-    outcomes, down = collect(sender.send(several(2), gate))
+    work, down = try_to_hand_over(sender, several(2))
 
-    assert outcomes == []
+    assert work.outcomes == []
     assert down is not None
     assert down.code == answer.status
-    assert gate.asked == []
+    assert work.asked == []
 
 
 def test_service_is_proven_once_while_all_is_well(stub: BrevoStub, sender: BrevoSender) -> None:
     for _ in range(3):
-        list(sender.send(several(2), RecordingGate()))
+        hand_over(sender, several(2))
 
     assert [request.method for request in stub.requests] == ["GET", "POST", "POST", "POST"]
 
@@ -249,27 +310,27 @@ def test_outage_makes_one_batch_unknown_and_no_more(
     stub: BrevoStub, sender: BrevoSender, fault: BrevoAnswer
 ) -> None:
     stub.answers.append(fault)
-    gate = RecordingGate()
 
-    outcomes, _ = collect(sender.send(several(2), gate))
+    work, _ = try_to_hand_over(sender, several(2))
     stub.account = BrevoAnswer(503, b"")
-    later, down = collect(sender.send(several(2), gate))
+    later, down = try_to_hand_over(sender, several(2))
 
-    assert [outcome.fate for outcome in outcomes] == [Fate.UNKNOWN] * 2
-    assert later == []
+    assert work.fates == [Fate.UNKNOWN] * 2
+    assert later.commits == []
     assert down is not None
-    assert len(gate.asked) == 1
+    assert work.asked == [[1, 2]]
+    assert later.asked == []
 
 
 def test_sender_recovers_with_the_service(stub: BrevoStub, sender: BrevoSender) -> None:
     stub.answers.append(WRONG_KEY)
 
-    _, down = collect(sender.send(several(2), RecordingGate()))
-    outcomes, none = collect(sender.send(several(2), RecordingGate()))
+    _, down = try_to_hand_over(sender, several(2))
+    work, none = try_to_hand_over(sender, several(2))
 
     assert down is not None
     assert none is None
-    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED] * 2
+    assert work.fates == [Fate.ACCEPTED] * 2
 
 
 @pytest.mark.parametrize(
@@ -293,7 +354,7 @@ def test_provider_says_when_to_come_back(
 ) -> None:
     stub.answers.append(BrevoAnswer(429, TOO_FAST.body, headers))
 
-    _, down = collect(sender.send(several(2), RecordingGate()))
+    _, down = try_to_hand_over(sender, several(2))
 
     assert down is not None
     assert down.retry_at == retry_at
@@ -305,10 +366,10 @@ def test_single_mail_that_brevo_rejects_is_refused(
 ) -> None:
     stub.answers.append(BrevoAnswer(status, BAD_RECIPIENT.body))
 
-    outcomes = list(sender.send(several(1), RecordingGate()))
+    work = hand_over(sender, several(1))
 
     words = "invalid_parameter email is not valid in to"
-    assert outcomes == [Outcome(1, Fate.REFUSED, "request", status, words)]
+    assert work.outcomes == [Outcome(1, Fate.REFUSED, "request", status, words)]
 
 
 def test_one_bad_address_does_not_cost_the_others_their_mail(
@@ -316,16 +377,15 @@ def test_one_bad_address_does_not_cost_the_others_their_mail(
 ) -> None:
     fine = BrevoAnswer(201, {"messageId": "<1@x>"})
     stub.answers.extend([BAD_VERSION, fine, BAD_RECIPIENT, fine])
-    gate = RecordingGate()
 
-    outcomes = list(sender.send(several(3), gate))
+    work = hand_over(sender, several(3))
 
-    assert fates(outcomes) == [
+    assert fates(work.outcomes) == [
         (1, Fate.ACCEPTED, 201),
         (2, Fate.REFUSED, 400),
         (3, Fate.ACCEPTED, 201),
     ]
-    assert gate.asked == [[1, 2, 3]]
+    assert work.asked == [[1, 2, 3]]
     keys = {post["headers"]["idempotencyKey"] for post in stub.posts()}
     assert len(keys) == 4
 
@@ -336,38 +396,37 @@ def test_door_closed_amid_single_mails_leaves_the_rest_for_later(
     fine = BrevoAnswer(201, {"messageId": "<1@x>"})
     stub.answers.extend([BAD_VERSION, fine, TOO_FAST])
 
-    outcomes, down = collect(sender.send(several(4), RecordingGate()))
+    work, down = try_to_hand_over(sender, several(4))
 
-    assert fates(outcomes) == [
+    assert fates(work.outcomes) == [
         (1, Fate.ACCEPTED, 201),
-        (2, Fate.RETRY, 429),
-        (3, Fate.RETRY, 0),
-        (4, Fate.RETRY, 0),
+        (2, Fate.HELD, 429),
+        (3, Fate.HELD, 0),
+        (4, Fate.HELD, 0),
     ]
     assert down is not None
     assert down.code == 429
 
 
 def test_unreachable_service_spends_nobodys_attempt() -> None:
-    gate = RecordingGate()
     with closing(sender_to(f"http://127.0.0.1:{free_port()}")) as sender:
-        outcomes, down = collect(sender.send(several(2), gate))
+        work, down = try_to_hand_over(sender, several(2))
 
-    assert outcomes == []
+    assert work.outcomes == []
     assert down is not None
     assert down.text.startswith("Brevo cannot be reached: ConnectionError")
-    assert gate.asked == []
+    assert work.asked == []
 
 
 def test_service_gone_between_proof_and_mail_took_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(brevo, "IDLE_SECONDS", -1)
     with brevo_stub() as stub:
         sender = sender_to(stub.url)
-        list(sender.send(several(1), RecordingGate()))
+        hand_over(sender, several(1))
     with closing(sender):
-        outcomes, down = collect(sender.send(several(2), RecordingGate()))
+        work, down = try_to_hand_over(sender, several(2))
 
-    assert fates(outcomes) == [(1, Fate.RETRY, 0), (2, Fate.RETRY, 0)]
+    assert fates(work.outcomes) == [(1, Fate.HELD, 0), (2, Fate.HELD, 0)]
     assert down is not None
     assert down.text.startswith("Brevo cannot be reached: ConnectionError")
 
@@ -377,9 +436,9 @@ def test_useless_address_is_the_providers_fault(url: str) -> None:
     # Reading the configuration refuses such an address; the sender must not lose mail by it either.
     config = Brevo(api_key=SecretStr("xkeysib-secret")).model_copy(update={"base_url": url})
     with closing(BrevoSender(config)) as sender:
-        outcomes, down = collect(sender.send(several(1), RecordingGate()))
+        work, down = try_to_hand_over(sender, several(1))
 
-    assert outcomes == []
+    assert work.outcomes == []
     assert down is not None
 
 
@@ -387,9 +446,9 @@ def test_useless_address_is_the_providers_fault(url: str) -> None:
 def test_missing_key_is_said_before_anything_is_asked(stub: BrevoStub, key: str) -> None:
     config = Brevo(api_key=SecretStr(key), base_url=stub.url)
     with closing(BrevoSender(config)) as sender:
-        outcomes, down = collect(sender.send(several(1), RecordingGate()))
+        work, down = try_to_hand_over(sender, several(1))
 
-    assert outcomes == []
+    assert work.outcomes == []
     assert down is not None
     assert down.text == "brevo.api_key is missing. Brevo makes one under SMTP & API."
     assert stub.requests == []
@@ -397,13 +456,12 @@ def test_missing_key_is_said_before_anything_is_asked(stub: BrevoStub, key: str)
 
 def test_untrusted_certificate_spends_nobodys_attempt(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
-    gate = RecordingGate()
     with brevo_stub() as server, closing(secured(server, certificate.server_context())) as sender:
-        outcomes, down = collect(sender.send(several(1), gate))
+        work, down = try_to_hand_over(sender, several(1))
 
-    assert outcomes == []
+    assert work.outcomes == []
     assert down is not None
-    assert gate.asked == []
+    assert work.asked == []
 
 
 def secured(server: ThreadingHTTPServer, context: ssl.SSLContext) -> BrevoSender:
@@ -416,18 +474,15 @@ def test_idle_connection_is_not_trusted(
 ) -> None:
     monkeypatch.setattr(brevo, "IDLE_SECONDS", -1)
 
-    outcomes = [
-        *sender.send(several(1), RecordingGate()),
-        *sender.send(several(1), RecordingGate()),
-    ]
+    works = [hand_over(sender, several(1)), hand_over(sender, several(1))]
 
-    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED, Fate.ACCEPTED]
+    assert [work.fates for work in works] == [[Fate.ACCEPTED], [Fate.ACCEPTED]]
     assert stub.connections == 3
 
 
 def test_connection_is_kept_between_requests(stub: BrevoStub, sender: BrevoSender) -> None:
     for _ in range(2):
-        list(sender.send(several(1), RecordingGate()))
+        hand_over(sender, several(1))
 
     assert stub.connections == 1
 
@@ -435,6 +490,35 @@ def test_connection_is_kept_between_requests(stub: BrevoStub, sender: BrevoSende
 def test_key_never_appears_in_what_is_said(stub: BrevoStub, sender: BrevoSender) -> None:
     stub.answers.append(WRONG_KEY)
 
-    outcomes, down = collect(sender.send(several(1), RecordingGate()))
+    work, down = try_to_hand_over(sender, several(1))
 
-    assert "xkeysib-secret" not in f"{outcomes!r} {down!r} {down and down.text}"
+    assert "xkeysib-secret" not in f"{work.outcomes!r} {down!r} {down and down.text}"
+
+
+def test_request_that_comes_too_late_after_its_verdict_is_not_made(
+    stub: BrevoStub, sender: BrevoSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F30."""
+    monkeypatch.setattr(brevo, "VERDICT_HOLDS", 0.02)
+    work = FakeWork(several(2), during=lambda _: time.sleep(0.04))
+
+    sender.send(work)
+
+    assert fates(work.outcomes) == [(1, Fate.HELD, 0), (2, Fate.HELD, 0)]
+    assert stub.posts() == []
+
+
+def test_single_mails_whose_turn_comes_too_late_ask_again(
+    stub: BrevoStub, sender: BrevoSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brevo, "VERDICT_HOLDS", 0.15)
+    stub.answers.extend([BAD_VERSION, BrevoAnswer(201, {"messageId": "<1@x>"}, delay=0.2)])
+
+    work = hand_over(sender, several(3))
+
+    assert fates(work.outcomes) == [
+        (1, Fate.ACCEPTED, 201),
+        (2, Fate.HELD, 0),
+        (3, Fate.HELD, 0),
+    ]
+    assert len(stub.posts()) == 2

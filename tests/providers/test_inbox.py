@@ -13,7 +13,8 @@ from mailer.providers.inbox import InboxServer
 from mailer.providers.smtp import SmtpSender
 from mailer.sections import Inbox, Smtp
 from mailer.storage.maildir import InboxMessage, get_message, list_messages
-from tests.providers.mails import CONTENT, RecordingGate, a_mail
+from tests.providers.mails import CONTENT, a_mail
+from tests.providers.works import hand_over
 from tests.sinks import free_port
 
 
@@ -29,7 +30,7 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
 def post(inbox: Inbox, *mails: Mail) -> list[Fate]:
     config = Smtp(host=inbox.host, port=inbox.port, security="none", reply_seconds=5)
     with closing(SmtpSender(config)) as sender:
-        return [outcome.fate for outcome in sender.send(mails, RecordingGate())]
+        return hand_over(sender, mails).fates
 
 
 def test_mail_is_kept_with_its_envelope(inbox: Inbox) -> None:
@@ -84,12 +85,12 @@ def test_each_recipient_has_a_copy(inbox: Inbox) -> None:
     ]
 
 
-def test_message_beyond_twenty_megabytes_is_refused(inbox: Inbox) -> None:
+def test_message_beyond_twenty_megabytes_is_unfit(inbox: Inbox) -> None:
     huge = b"Subject: huge\r\n\r\n" + b"0123456789abcdef\r\n" * (21 * 1024 * 1024 // 18)
 
     fates = post(inbox, a_mail(1, content=huge), a_mail(2))
 
-    assert fates == [Fate.REFUSED, Fate.ACCEPTED]
+    assert fates == [Fate.UNFIT, Fate.ACCEPTED]
     assert [message.subject for message in list_messages(inbox.directory)] == ["Hello"]
 
 

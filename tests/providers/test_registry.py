@@ -16,8 +16,9 @@ from mailer.providers.memory import MemorySender
 from mailer.providers.registry import build_sender
 from mailer.providers.smtp import SmtpSender
 from mailer.storage.maildir import list_messages
-from tests.providers.mails import RecordingGate, a_mail
-from tests.sinks import free_port, smtp_sink
+from tests.providers.mails import a_mail, several
+from tests.providers.works import hand_over
+from tests.sinks import brevo_stub, free_port, scripted_smtp, smtp_sink
 
 PROVIDERS = get_args(configuration.Mail.model_fields["provider"].annotation)
 
@@ -28,19 +29,18 @@ def a_config(provider: str, **sections: Any) -> Config:
 
 
 @pytest.mark.parametrize(
-    ("provider", "kind", "batch_size"),
+    ("provider", "kind"),
     [
-        ("smtp", SmtpSender, 20),
-        ("brevo", BrevoSender, 30),
-        ("inbox", SmtpSender, 100),
-        ("memory", MemorySender, 100),
+        ("smtp", SmtpSender),
+        ("brevo", BrevoSender),
+        ("inbox", SmtpSender),
+        ("memory", MemorySender),
     ],
 )
-def test_each_provider_has_its_sender(provider: str, kind: type, batch_size: int) -> None:
-    sections = {"smtp": {"messages_per_connection": 20}, "brevo": {"batch_size": 30}}
-    with closing(build_sender(a_config(provider, **sections))) as sender:
+def test_each_provider_has_its_sender(provider: str, kind: type) -> None:
+    with closing(build_sender(a_config(provider))) as sender:
         assert type(sender) is kind
-        assert (sender.name, sender.batch_size) == (provider, batch_size)
+        assert sender.name == provider
 
 
 def test_every_provider_of_the_configuration_can_be_built() -> None:
@@ -62,11 +62,30 @@ def test_smtp_sender_goes_where_the_configuration_says() -> None:
     with smtp_sink() as sink:
         smtp = {"host": "127.0.0.1", "port": sink.port, "security": "none"}
         with closing(build_sender(a_config("smtp", smtp=smtp))) as sender:
-            outcomes = list(sender.send([a_mail()], RecordingGate()))
+            work = hand_over(sender, [a_mail()])
         arrived = sink.mails()
 
-    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED]
+    assert work.fates == [Fate.ACCEPTED]
     assert [mail.recipient_args for mail in arrived] == [("<ann@example.org>",)]
+
+
+def test_smtp_sender_opens_as_many_connections_as_the_configuration_says() -> None:
+    with scripted_smtp() as server:
+        smtp = {"host": "127.0.0.1", "port": server.port, "security": "none", "connections": 3}
+        with closing(build_sender(a_config("smtp", smtp=smtp))) as sender:
+            hand_over(sender, several(20))
+
+    assert server.most_open == 3
+    assert len(server.bodies) == 20
+
+
+def test_brevo_sender_fills_its_requests_as_the_configuration_says() -> None:
+    with brevo_stub() as stub:
+        brevo = {"api_key": "xkeysib-secret", "base_url": stub.url, "batch_size": 3}
+        with closing(build_sender(a_config("brevo", brevo=brevo))) as sender:
+            work = hand_over(sender, several(5, b"From: a@example.org\r\n\r\nHi\r\n"))
+
+    assert work.asked == [[1, 2, 3], [4, 5]]
 
 
 def test_inbox_sender_reaches_the_inbox(tmp_path: Path) -> None:
@@ -74,8 +93,8 @@ def test_inbox_sender_reaches_the_inbox(tmp_path: Path) -> None:
     server = InboxServer(config.inbox)
     server.start()
     with closing(build_sender(config)) as sender:
-        outcomes = list(sender.send([a_mail()], RecordingGate()))
+        work = hand_over(sender, [a_mail()])
     server.stop()
 
-    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED]
+    assert work.fates == [Fate.ACCEPTED]
     assert [message.subject for message in list_messages(tmp_path / "box")] == ["Hello"]

@@ -1,5 +1,7 @@
 """What may go into an envelope, and how a message is wrapped for DATA."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,8 @@ from hypothesis import strategies as st
 from mailer.providers.base import Fate, Mail, Outcome
 from mailer.providers.smtp_envelope import commands, fault_of, final_dot, limit_of, stuffed
 from tests.providers.mails import CONTENT, a_mail
+
+NEEDS_UTF8 = "The address needs SMTPUTF8, which the mail server does not offer."
 
 UNUSABLE_ADDRESSES = [
     "",
@@ -81,6 +85,35 @@ def test_broken_lines_are_refused(content: bytes) -> None:
     assert fault == Outcome(1, Fate.REFUSED, "mail", 554, words)
 
 
+@pytest.mark.parametrize("lengths", [[998], [999], [3, 998, 0, 998], [3, 998, 0, 999], [0, 2000]])
+def test_only_lines_of_998_characters_may_go(lengths: list[int]) -> None:
+    content = b"".join(b"y" * length + b"\r\n" for length in lengths)
+
+    faults = [fault_of(a_mail(content=content)), fault_of(a_mail(content=content + b"z" * 998))]
+
+    fits = max(lengths) <= 998
+    assert [fault is None for fault in faults] == [fits, fits]
+
+
+@given(st.lists(st.sampled_from([0, 1, 500, 996, 997, 998, 999, 1500]), max_size=6), st.booleans())
+def test_long_lines_are_found_wherever_they_are(lengths: list[int], has_end: bool) -> None:
+    content = b"\r\n".join(b"y" * length for length in lengths) + (b"\r\n" if has_end else b"")
+
+    fault = fault_of(a_mail(content=content))
+
+    assert (fault is None) == all(length <= 998 for length in lengths)
+
+
+def test_content_that_somebody_vouches_for_is_not_looked_at_again() -> None:
+    mail = replace(a_mail(content=b".odd\n\xff"), is_smooth=True)
+
+    steps = commands(mail, {"8BITMIME": ""})
+
+    assert (fault_of(mail), limit_of(mail, {})) == (None, None)
+    assert stuffed(mail) == mail.content
+    assert steps[0] == ("mail", b"MAIL FROM:<news@example.org>\r\n")
+
+
 @pytest.mark.parametrize(
     ("mail", "offered", "refusal"),
     [
@@ -91,24 +124,40 @@ def test_broken_lines_are_refused(content: bytes) -> None:
         (
             a_mail(),
             {"SIZE": str(len(CONTENT) - 1)},
-            ("mail", 552, "The message has 59 bytes; the server takes no more than 58."),
+            (
+                Fate.UNFIT,
+                "mail",
+                552,
+                "The message has 59 bytes; the server takes no more than 58.",
+            ),
         ),
         (a_mail(recipient="jiří@example.org"), {"SMTPUTF8": ""}, None),
         (
             a_mail(recipient="jiří@example.org"),
             {},
-            ("rcpt", 553, "The address needs SMTPUTF8, which the mail server does not offer."),
+            (
+                Fate.REFUSED,
+                "rcpt",
+                553,
+                NEEDS_UTF8,
+            ),
         ),
         (
             a_mail(sender="zprávy@example.org"),
             {},
-            ("mail", 553, "The address needs SMTPUTF8, which the mail server does not offer."),
+            (
+                Fate.REFUSED,
+                "mail",
+                553,
+                NEEDS_UTF8,
+            ),
         ),
         (a_mail(content="Subject: á\r\n".encode()), {"8BITMIME": ""}, None),
         (
             a_mail(content="Subject: á\r\n".encode()),
             {},
             (
+                Fate.REFUSED,
                 "mail",
                 554,
                 "The message has 8-bit text, which the mail server does not take (no 8BITMIME).",
@@ -117,11 +166,11 @@ def test_broken_lines_are_refused(content: bytes) -> None:
     ],
 )
 def test_mail_is_measured_against_what_the_server_offers(
-    mail: Mail, offered: dict[str, str], refusal: tuple[str, int, str] | None
+    mail: Mail, offered: dict[str, str], refusal: tuple[Fate, str, int, str] | None
 ) -> None:
     limit = limit_of(mail, offered)
 
-    assert limit == (Outcome(1, Fate.REFUSED, *refusal) if refusal else None)
+    assert limit == (Outcome(1, *refusal) if refusal else None)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +208,7 @@ LINES = st.lists(st.sampled_from([b"", b".", b"..", b"text", b".text", b"a.b"]),
 def test_wrapped_message_ends_at_its_own_dot_only(lines: list[bytes], has_end: bool) -> None:
     content = b"\r\n".join(lines) + (b"\r\n" if has_end else b"")
 
-    wire = b"\r\n" + stuffed(content) + final_dot(content)
+    wire = b"\r\n" + stuffed(a_mail(content=content)) + final_dot(content)
 
     body, after = wire.split(b"\r\n.\r\n", 1)
     unstuffed = body.replace(b"\r\n.", b"\r\n") + b"\r\n"

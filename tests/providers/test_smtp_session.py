@@ -1,7 +1,6 @@
 """One SMTP connection: reading replies from whatever a server may say."""
 
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -42,8 +41,8 @@ def test_reply_is_read_whole(
 def test_reply_in_pieces_is_put_together(ends: tuple[Session, socket.socket]) -> None:
     session, far = ends
     far.sendall(b"250-o")
-    assert session.has_spoken()
-    far.sendall(b"ne\r\n250 two\r\n354 next\r\n")
+    later = threading.Timer(0.05, far.sendall, [b"ne\r\n250 two\r\n354 next\r\n"])
+    later.start()
 
     replies = [session.reply(), session.reply()]
 
@@ -124,48 +123,28 @@ def test_writing_to_a_closed_session_is_a_lost_line(ends: tuple[Session, socket.
         session.write(b"NOOP\r\n")
 
 
-def test_quiet_server_has_not_spoken(ends: tuple[Session, socket.socket]) -> None:
-    session, _ = ends
-
-    assert not session.has_spoken()
-
-
-def test_server_that_hung_up_has_spoken(ends: tuple[Session, socket.socket]) -> None:
+def test_connection_is_given_away_open(ends: tuple[Session, socket.socket]) -> None:
     session, far = ends
-    far.close()
 
-    assert session.has_spoken()
+    given = session.detach()
+    session.quit()
+    given.sendall(b"NOOP\r\n")
 
-
-def test_server_that_reset_the_connection_has_spoken(ends: tuple[Session, socket.socket]) -> None:
-    session, far = ends
-    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    far.close()
-
-    assert session.has_spoken()
+    assert far.recv(99) == b"NOOP\r\n"
 
 
-def test_farewell_out_of_turn_can_still_be_read(ends: tuple[Session, socket.socket]) -> None:
-    session, far = ends
-    far.sendall(b"421 idle too long\r\n")
-    far.close()
-
-    assert session.has_spoken()
-    assert session.reply() == Reply(421, ("idle too long",))
-
-
-@pytest.mark.parametrize(
-    ("answer", "stays_open"), [(b"250 Ok\r\n", True), (b"502 no\r\n", False), (b"", False)]
-)
-def test_reset_leaves_a_server_that_cannot(
-    ends: tuple[Session, socket.socket], answer: bytes, stays_open: bool
+def test_connection_on_which_more_was_said_is_not_given_away(
+    ends: tuple[Session, socket.socket],
 ) -> None:
     session, far = ends
-    far.sendall(answer)
+    far.sendall(b"250 Ok\r\n421 idle too long\r\n")
+    session.reply()
 
-    session.reset()
+    with pytest.raises(LineLostError) as lost:
+        session.detach()
 
-    assert session.is_open is stays_open
+    assert str(lost.value) == "the server spoke before it was asked"
+    assert far.recv(99) == b""
 
 
 @pytest.mark.parametrize("answer", [b"221 bye\r\n", b"500 what\r\n", b"421 go\r\n"])

@@ -3,26 +3,99 @@
 import pytest
 
 from mailer.providers.base import Fate, ProviderDown
-from mailer.providers.smtp import SmtpSender
-from mailer.sections import Smtp
-from tests.providers.mails import RecordingGate, a_mail
-from tests.sinks import DROP, scripted_smtp
+from tests.providers.mails import ACCEPTED, Ending, a_mail, endings, several
+from tests.providers.senders import PIPELINING, sender_to
+from tests.providers.works import hand_over, try_to_hand_over
+from tests.sinks import DROP, scripted_smtp, smtp_sink
 
-
-def open_sender(port: int) -> SmtpSender:
-    return SmtpSender(Smtp(host="127.0.0.1", port=port, security="none", reply_seconds=2))
+BOTH_WAYS = pytest.mark.parametrize("extensions", [PIPELINING, ()], ids=["pipelined", "lock-step"])
 
 
 @pytest.mark.parametrize("answer", ["421 4.3.2 not now", DROP])
 def test_the_same_mail_steps_aside_the_second_time(answer: str) -> None:
-    with scripted_smtp({"RCPT": answer}) as server:
-        sender = open_sender(server.port)
-
+    with scripted_smtp({"RCPT": answer}) as server, sender_to(server.port) as sender:
+        first, down = try_to_hand_over(sender, [a_mail(1)])
+        second = hand_over(sender, [a_mail(1)])
         with pytest.raises(ProviderDown):
-            list(sender.send([a_mail(1)], RecordingGate()))
-        outcomes = list(sender.send([a_mail(1)], RecordingGate()))
-        with pytest.raises(ProviderDown):
-            list(sender.send([a_mail(2)], RecordingGate()))
-        sender.close()
+            hand_over(sender, [a_mail(2)])
 
-    assert [outcome.fate for outcome in outcomes] == [Fate.RETRY]
+    assert down is not None
+    assert first.outcomes == []
+    assert second.fates == [Fate.RETRY]
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("connections", [1, 4])
+def test_mail_at_which_the_server_breaks_does_not_hold_up_the_others(
+    extensions: tuple[str, ...], connections: int
+) -> None:
+    answers = {"RCPT TO:<reader3@example.org>": DROP}
+    with (
+        scripted_smtp(answers, extensions) as server,
+        sender_to(server.port, connections=connections) as sender,
+    ):
+        mails, rounds, fates = several(30), 0, {}
+        while mails and rounds < 4:
+            work, _ = try_to_hand_over(sender, mails)
+            fates.update({outcome.key: outcome.fate for outcome in work.outcomes})
+            mails = [mail for mail in mails if mail.key in work.left]
+            rounds += 1
+
+    assert fates == {key: Fate.RETRY if key == 3 else Fate.ACCEPTED for key in range(1, 31)}
+    assert len(server.bodies) == 29
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    ("answer", "held"),
+    [
+        ("421 4.3.2 going down", (Fate.HELD, "dot", 421)),
+        ("454 4.7.0 throttled", (Fate.HELD, "dot", 454)),
+    ],
+)
+def test_answer_about_the_server_to_the_first_dot_spends_nobodys_attempt(
+    extensions: tuple[str, ...], answer: str, held: Ending
+) -> None:
+    with scripted_smtp({".": answer}, extensions) as server, sender_to(server.port) as sender:
+        work, down = try_to_hand_over(sender, several(5))
+
+    assert down is not None
+    assert (down.code, down.text) == (held[2], f"The mail server answered {answer}")
+    assert endings(work.outcomes) == [held]
+    assert work.left == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("answer", ["421 4.3.2 going down", "454 4.7.0 throttled"])
+def test_mail_that_is_turned_back_twice_steps_aside(answer: str) -> None:
+    answers = {".": [answer, answer, "250 taken"]}
+    with scripted_smtp(answers, PIPELINING) as server, sender_to(server.port) as sender:
+        first, down = try_to_hand_over(sender, several(3))
+        second = hand_over(sender, several(3))
+
+    assert down is not None
+    assert first.fates == [Fate.HELD]
+    assert second.fates == [Fate.RETRY, Fate.ACCEPTED, Fate.ACCEPTED]
+
+
+def test_enough_mails_on_this_connection_may_be_said_at_the_dot() -> None:
+    answers = {".": ["250 taken", "421 enough for today", "250 taken"]}
+    with scripted_smtp(answers, PIPELINING) as server, sender_to(server.port) as sender:
+        work = hand_over(sender, several(4))
+
+    assert endings(work.sorted_outcomes) == [
+        ACCEPTED,
+        (Fate.HELD, "dot", 421),
+        ACCEPTED,
+        ACCEPTED,
+    ]
+    assert server.verbs().count("CONNECT") == 2
+
+
+def test_postfix_sink_that_leaves_at_the_dot_has_not_taken_the_mail() -> None:
+    with smtp_sink("-Q", ".") as sink, sender_to(sink.port, reply_seconds=3) as sender:
+        work, down = try_to_hand_over(sender, several(2))
+
+    assert down is not None
+    assert down.code == 421
+    assert endings(work.outcomes) == [(Fate.HELD, "dot", 421)]
+    assert work.left == [2]

@@ -12,7 +12,8 @@ from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import get_newsletter, list_newsletters
 from mailer.storage.subscribers import Subscriber
-from tests.letters import start_letter
+from mailer.usecases import newsletters
+from tests.letters import WHO, start_letter
 from tests.people import add_subscriber
 
 S = DeliveryState
@@ -40,11 +41,11 @@ def test_accounts_of_many_newsletters_take_one_query(sessions: Sessions, now: da
     first, second = send_to(sessions, now, en=2), start_letter(sessions, now)
     asked: Counter[str] = Counter()
     with sessions() as session:
-        newsletters = list_newsletters(session)
+        issues = list_newsletters(session)
         engine = session.get_bind()
         event.listen(engine, "before_cursor_execute", lambda *call: asked.update([call[2][:6]]))
 
-        found = accounts.get_accounts(session, newsletters)
+        found = accounts.get_accounts(session, issues)
 
     assert asked == {"SELECT": 1}
     assert {number: account.by_state for number, account in found.items()} == {
@@ -79,17 +80,6 @@ def test_accounts_by_language_are_largest_first(sessions: Sessions, now: datetim
     assert (found["cs"].audience, found["cs"].open) == (2, 2)
 
 
-def test_settled_counts_what_was_done_lately(sessions: Sessions, now: datetime) -> None:
-    newsletter_id = send_to(sessions, now, en=4)
-    with sessions() as session:
-        settle(session, S.ACCEPTED, S.REJECTED, S.DEFERRED, at=now + A_MINUTE)
-
-        lately = accounts.count_settled(session, newsletter_id, now + A_MINUTE)
-        later = accounts.count_settled(session, newsletter_id, now + 2 * A_MINUTE)
-
-    assert (lately, later) == (2, 0)
-
-
 def test_next_try_is_that_of_the_first_mail_put_off(sessions: Sessions, now: datetime) -> None:
     newsletter_id = send_to(sessions, now, en=3)
     with sessions() as session:
@@ -115,6 +105,43 @@ def test_left_counts_readers_who_went_in_that_time(sessions: Sessions, now: date
         left = accounts.count_left(session, newsletter_id, now, now + 2 * A_MINUTE)
 
     assert left == 1
+
+
+def test_open_mails_are_counted_by_newsletter(sessions: Sessions, now: datetime) -> None:
+    first, second = send_to(sessions, now, en=3), start_letter(sessions, now)
+    with sessions() as session:
+        newsletters.cancel(session, get_newsletter(session, second), WHO, now)
+
+        found = accounts.count_open(session, [first, second])
+
+    assert found == {first: 3}
+
+
+def test_oldest_due_mail_is_of_a_newsletter_that_is_being_sent(
+    sessions: Sessions, now: datetime
+) -> None:
+    first, second = send_to(sessions, now, en=2), start_letter(sessions, now + A_MINUTE)
+    later = now + 2 * A_MINUTE
+    with sessions() as session:
+        found = [accounts.find_oldest_due(session, now - A_MINUTE)]
+        found += [accounts.find_oldest_due(session, later)]
+        newsletters.pause(session, get_newsletter(session, first), WHO, now)
+        found += [accounts.find_oldest_due(session, later)]
+        newsletters.pause(session, get_newsletter(session, second), WHO, now)
+        found += [accounts.find_oldest_due(session, later)]
+
+    assert found == [None, now, now + A_MINUTE, None]
+
+
+def test_oldest_due_mail_has_not_waited_since_before_it_was_written(
+    sessions: Sessions, now: datetime
+) -> None:
+    send_to(sessions, now, en=2)
+    with sessions() as session:
+        session.get_one(Delivery, 2).next_at = now - timedelta(days=4)  # it is urgent
+        session.flush()
+
+        assert accounts.find_oldest_due(session, now + A_MINUTE) == now
 
 
 def test_deliveries_are_listed_by_state_and_language_page_by_page(

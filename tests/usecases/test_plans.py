@@ -1,5 +1,6 @@
 """Digests that come round: one per plan and occurrence, whoever asks and however often."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -270,3 +271,19 @@ def test_an_issue_sent_early_is_not_announced_again(sessions: Sessions, now: dat
         coming = drafts.find_coming(session, get_plan(session, "weekly"), now)
 
     assert (coming.issue, coming.send_at) == (None, now + 2 * WEEK)
+
+
+def test_the_clock_and_the_desk_at_once_make_one_issue(sessions: Sessions, now: datetime) -> None:
+    set_up_service(sessions, now)
+    moment, made = now + WEEK - LEAD, list[int]()
+    desk = threading.Thread(target=lambda: made.append(make_ahead(sessions, moment)), daemon=True)
+
+    with sessions() as session:
+        issue = make_due_issues(session, Renderer(), BASE_URL, moment)[0]
+        desk.start()
+        desk.join(0.5)
+        assert desk.is_alive()  # it waits, and then finds the issue made
+    desk.join(10)
+
+    assert made == [issue.id]
+    assert read_issues(sessions) == [("2026-12-03", NewsletterState.DRAFT, "")]

@@ -1,34 +1,41 @@
 """The audience is written down once and completely, however often the writing is interrupted."""
 
+import threading
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
 
 from mailer.domain.consent import Cadence, SubscriberState
 from mailer.domain.content import Spoken
 from mailer.domain.delivery import DeliveryState
-from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.domain.newsletter import GRACE, LONGEST_LIFE, NewsletterState
+from mailer.domain.portion import Portion
 from mailer.domain.texts import TextState
 from mailer.domain.when import When
 from mailer.message.render import Renderer
-from mailer.storage.db import Sessions
+from mailer.storage import ledger
+from mailer.storage.db import TURN_SECONDS, Sessions, open_sessions
 from mailer.storage.deliveries import Delivery
-from mailer.storage.newsletters import Cohort, get_newsletter
+from mailer.storage.newsletters import Cohort, ReaderKind, get_newsletter
 from mailer.storage.plans import get_plan
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, suppress
-from mailer.usecases import events, newsletters
+from mailer.usecases import events, newsletters, preparing
 from mailer.usecases.editing import Wording, Wordings
 from mailer.usecases.events import EventEdit, SessionEdit
+from mailer.usecases.personal_data import erase
 from mailer.usecases.plans import make_next_issue
 from mailer.usecases.preparing import Preparation
 from mailer.usecases.setup import set_up
-from tests.letters import BASE_URL, WHO, prepare, start_letter
+from tests.letters import BASE_URL, WHO, add_letter, prepare, start_letter
 from tests.people import add_people, add_subscriber
 
 
-def add_event(sessions: Sessions, now: datetime, days: int, **titles: str) -> None:
+def add_event(
+    sessions: Sessions, now: datetime, days: float, topic: str = "events", **titles: str
+) -> None:
     """A published event that many days from now, its title per language, the first the source."""
     source = next(iter(titles))
     wordings = Wordings(
@@ -36,7 +43,7 @@ def add_event(sessions: Sessions, now: datetime, days: int, **titles: str) -> No
     )
     start = (now + timedelta(days=days)).replace(tzinfo=None, minute=0)
     edit = EventEdit(
-        wordings, [SessionEdit(When.at(start), spoken=(Spoken("cs"),))], topics=("events",)
+        wordings, [SessionEdit(When.at(start), spoken=(Spoken("cs"),))], topics=(topic,)
     )
     with sessions() as session:
         events.create(session, edit, who=WHO, now=now, publish=True)
@@ -44,13 +51,25 @@ def add_event(sessions: Sessions, now: datetime, days: int, **titles: str) -> No
 
 def start_digest(sessions: Sessions, now: datetime) -> int:
     with sessions() as session:
-        issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
-        newsletters.approve(session, issue, now, WHO, now - GRACE)
-        newsletter_id = issue.id
-    with sessions() as session:
-        newsletters.start_due(session, now)
+        newsletter_id = begin_digest(session, now)
     prepare(sessions, newsletter_id, now)
     return newsletter_id
+
+
+def begin_digest(session: Session, now: datetime) -> int:
+    """A digest whose audience is about to be written down."""
+    issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
+    newsletters.approve(session, issue, now, WHO, now - GRACE)
+    newsletters.start_due(session, now)
+    return issue.id
+
+
+def begin_letter(session: Session, now: datetime) -> int:
+    """A letter whose audience is about to be written down."""
+    letter = add_letter(session, now)
+    newsletters.approve(session, letter, None, WHO, now - GRACE)
+    newsletters.start_due(session, now)
+    return letter.id
 
 
 class Died(Exception):
@@ -74,10 +93,7 @@ def accept_all(sessions: Sessions, now: datetime) -> None:
 def test_everybody_is_written_once_across_interruptions(sessions: Sessions, now: datetime) -> None:
     with sessions() as session:
         add_people(session, 7, now)
-    newsletter_id = start_letter(sessions, now)
-    with sessions() as session:
-        letter = get_newsletter(session, newsletter_id)
-        letter.state, letter.audience_count = NewsletterState.PREPARING, None
+        newsletter_id = begin_letter(session, now)
 
     for _ in range(3):  # three processes, each of which dies after one chunk of two
         with sessions() as session:
@@ -86,7 +102,7 @@ def test_everybody_is_written_once_across_interruptions(sessions: Sessions, now:
 
     with sessions() as session:
         rows = session.scalars(select(Delivery.subscriber_id)).all()
-        assert sorted(rows) == [1, 2, 3, 4, 5, 6, 7]
+        assert sorted(row for row in rows if row) == [1, 2, 3, 4, 5, 6, 7]
         assert get_newsletter(session, newsletter_id).audience_count == 7
 
 
@@ -96,10 +112,7 @@ def test_an_interrupted_chunk_leaves_nothing_behind(sessions: Sessions, now: dat
         set_up(session, None, now)
     add_event(sessions, now, 3, en="Meeting")
     with sessions() as session:
-        issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
-        newsletters.approve(session, issue, now, WHO, now - GRACE)
-        newsletters.start_due(session, now)
-        newsletter_id = issue.id
+        newsletter_id = begin_digest(session, now)
 
     with pytest.raises(Died):
         step_and_die(sessions, newsletter_id, now)
@@ -270,25 +283,181 @@ def test_the_public_copy_carries_no_personal_link(sessions: Sessions, now: datet
 def test_a_step_ends_after_a_few_new_letters(
     sessions: Sessions, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailer.usecases.preparing.NEW_LETTERS", 1)
+    monkeypatch.setattr(preparing, "LETTERS", Portion(1, smallest=1, largest=1))
     with sessions() as session:
         set_up(session, None, now)
-        for lang in ("en", "en", "cs", "uk"):
-            number = len(session.scalars(select(Subscriber.id)).all())
+        for number, lang in enumerate(("en", "en", "cs", "uk")):
             add_subscriber(session, f"{lang}{number}@example.org", now, language=lang)
     add_event(sessions, now, 3, en="Meeting")
     with sessions() as session:
-        issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
-        newsletters.approve(session, issue, now, WHO, now - GRACE)
-        newsletter_id = issue.id
-    with sessions() as session:
-        newsletters.start_due(session, now)
+        newsletter_id = begin_digest(session, now)
     preparation, written = Preparation(newsletter_id, Renderer(), BASE_URL), []
 
     for _ in range(3):
         with sessions() as session:
             preparation.step(session, now)
         with sessions() as session:
-            written.append(len(session.scalars(select(Delivery.id)).all()))
+            written.append((count(session, Cohort), count(session, Delivery)))
 
-    assert written == [1, 3, 4]
+    assert written == [(1, 0), (2, 0), (3, 4)]
+
+
+def count(session: Session, table: type[Cohort] | type[Delivery]) -> int:
+    return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_kinds_of_readers_are_forgotten_when_everybody_is_written(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        add_people(session, 3, now)
+        newsletter_id = begin_letter(session, now)
+    preparation, kinds = Preparation(newsletter_id, Renderer(), BASE_URL), []
+
+    more = True
+    while more:
+        with sessions() as session:
+            more = preparation.step(session, now)
+            kinds.append(len(session.scalars(select(ReaderKind)).all()))
+
+    assert (max(kinds), kinds[-1]) == (1, 0)
+
+
+def test_a_plain_letter_is_the_same_whatever_its_readers_wish(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+        add_subscriber(session, "a@example.org", now)
+        add_subscriber(session, "b@example.org", now, topics=("trainings",))
+        add_subscriber(session, "c@example.org", now, cadence=Cadence.MONTHLY)
+    add_event(sessions, now, 3, en="Meeting")
+    start_digest(sessions, now)
+    accept_all(sessions, now)
+
+    newsletter_id = start_letter(sessions, now)
+
+    with sessions() as session:
+        query = select(Delivery.cohort_id).where(Delivery.newsletter_id == newsletter_id)
+        assert len(set(session.scalars(query))) == 1
+        assert get_newsletter(session, newsletter_id).audience_count == 3
+
+
+def test_readers_of_different_pasts_get_different_letters(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+        add_people(session, 3, now)
+    add_event(sessions, now, 40, en="First meeting")
+    start_digest(sessions, now)
+    with sessions() as session:
+        session.get_one(Delivery, 2).state = DeliveryState.REJECTED
+    accept_all(sessions, now)
+    add_event(sessions, now, 41, en="Second meeting")
+
+    newsletter_id = start_digest(sessions, now + timedelta(days=7))
+
+    with sessions() as session:
+        rows = session.execute(
+            select(Delivery.address, Cohort.text)
+            .join(Cohort, Cohort.id == Delivery.cohort_id)
+            .where(Delivery.newsletter_id == newsletter_id)
+        )
+        texts = dict(rows.all())
+    assert {address for address, text in texts.items() if "First meeting" in text} == {
+        "reader0001@example.org"
+    }
+    assert all("Second meeting" in text for text in texts.values())
+
+
+def test_who_has_an_event_tonight_gets_their_letter_first(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+        add_subscriber(session, "some-day@example.org", now, topics=("trainings",))
+        add_subscriber(session, "tomorrow@example.org", now, topics=("project-news",))
+        add_subscriber(session, "tonight@example.org", now, topics=("events",))
+    add_event(sessions, now, 30, "trainings", en="Training")
+    add_event(sessions, now, 1.5, "project-news", en="Opening")
+    add_event(sessions, now, 0.5, "events", en="Meeting")
+    start_digest(sessions, now)
+    claimed = []
+
+    for _ in range(3):  # a slow sender takes one at a time
+        with sessions() as session:
+            claims = ledger.claim_newsletter(session, "worker", now, timedelta(minutes=15), 1)
+            claimed += [claim.address for claim in claims]
+
+    assert claimed == ["tonight@example.org", "tomorrow@example.org", "some-day@example.org"]
+
+
+def test_a_letter_knows_until_when_it_is_urgent(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        set_up(session, None, now)
+        add_people(session, 1, now)
+    add_event(sessions, now, 30, en="Far meeting")
+    add_event(sessions, now, 0.5, en="Meeting")
+
+    start_digest(sessions, now)
+
+    end_of_today = now.replace(hour=23, minute=0)  # midnight in Prague
+    with sessions() as session:
+        assert session.scalars(select(Cohort.urgent_until)).one() == end_of_today
+        assert session.scalars(select(Delivery.next_at)).one() == end_of_today - LONGEST_LIFE
+
+
+def test_nobody_is_written_down_while_they_are_erased(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 2, now)
+        newsletter_id = begin_letter(session, now)
+    worker = threading.Thread(target=prepare, args=(sessions, newsletter_id, now), daemon=True)
+
+    with sessions() as session:
+        erase(session, session.get_one(Subscriber, 1), who=WHO, now=now)
+        worker.start()
+        worker.join(0.5)
+        assert worker.is_alive()  # it waits for the erasing to be over
+    worker.join(10)
+
+    with sessions() as session:
+        assert session.scalars(select(Delivery.subscriber_id)).all() == [2]
+
+
+def test_steps_leave_one_writer_its_turn(database: Engine, now: datetime) -> None:
+    sessions = open_sessions(database)
+    with sessions() as session:
+        add_people(session, 1, now)
+        preparation = Preparation(begin_letter(session, now), Renderer(), BASE_URL)
+    with sessions() as session:
+        preparation.step(session, now)
+
+    pause = preparation.adapt(0.1)
+
+    assert pause == (TURN_SECONDS if database.dialect.name == "sqlite" else 0.0)
+
+
+@pytest.mark.parametrize(("took", "written"), [(60.0, 200), (0.0, 300)])
+def test_a_step_takes_as_many_readers_as_it_has_time_for(
+    sessions: Sessions,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    took: float,
+    written: int,
+) -> None:
+    monkeypatch.setattr(preparing, "READERS", Portion(150, smallest=50, largest=1000))
+    with sessions() as session:
+        add_people(session, 300, now)
+        newsletter_id = begin_letter(session, now)
+    preparation = Preparation(newsletter_id, Renderer(), BASE_URL)
+    for _ in range(2):  # the first step writes their letter, too
+        with sessions() as session:
+            preparation.step(session, now)
+
+    preparation.adapt(took)
+    with sessions() as session:
+        preparation.step(session, now)
+
+    with sessions() as session:
+        assert count(session, Delivery) == written

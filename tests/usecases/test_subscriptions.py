@@ -368,6 +368,21 @@ def test_forget_unconfirmed_erases_only_what_is_old_and_pending(
     assert [address for _, address in list_mails(session)] == ["", "young@example.org"]
 
 
+def test_forget_unconfirmed_takes_a_few_at_a_time(session: Session, now: datetime) -> None:
+    set_up(session, now)
+    for name in ("a", "b", "c"):
+        sign_up(session, f"{name}@example.org", now)
+    much_later = now + 40 * A_DAY
+
+    numbers, codes = [], []
+    for _ in range(3):
+        numbers.append(subscriptions.forget_unconfirmed(session, much_later, 2))
+        codes.append(len([key for key in session.scalars(select(Delivery.address_key)) if key]))
+
+    assert numbers == [2, 1, 0]
+    assert codes == [3, 0, 0]  # what counted their mails goes last
+
+
 def test_forget_unconfirmed_waits_as_long_as_the_last_link_works(
     session: Session, now: datetime
 ) -> None:

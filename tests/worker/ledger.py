@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from email import message_from_bytes
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from mailer import clock
 from mailer.domain.delivery import Account, DeliveryState
@@ -30,6 +30,11 @@ def read_copies(contents: Iterable[bytes]) -> Copies:
 
 def count_repeats(copies: Copies) -> int:
     return sum(len(ids) - 1 for ids in copies.values())
+
+
+def read_deliveries(sessions: Sessions) -> list[Delivery]:
+    with sessions() as session:
+        return list(session.scalars(select(Delivery).order_by(Delivery.id)))
 
 
 def read_account(sessions: Sessions, newsletter_id: int) -> Account:

@@ -11,7 +11,7 @@ from mailer.usecases.setup import set_up
 from tests.letters import BASE_URL, start_letter
 from tests.people import add_subscriber
 from tests.usecases.test_preparing import add_event, start_digest
-from tests.worker.test_engine import ScriptedSender, build_engine
+from tests.worker.engines import ScriptedSender, run_round
 
 READERS = {"cs": ("cs",), "ru": ("ru", "uk"), "vi": ("vi",)}
 
@@ -26,7 +26,7 @@ def add_readers(sessions: Sessions, now: datetime) -> None:
 def send(sessions: Sessions, now: datetime) -> dict[str, EmailMessage]:
     """What leaves in one round, by the first part of the reader's address."""
     sender = ScriptedSender()
-    build_engine(sessions, sender, now).run_once()
+    run_round(sessions, sender, now)
     return {
         mail.recipient.partition("@")[0]: message_from_bytes(mail.content, policy=policy.default)
         for mail in sender.sent

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy import func, select, update
+from sqlalchemy import Engine, func, select, update
 
+from mailer import clock
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.newsletter import GRACE, NewsletterState
@@ -16,6 +17,7 @@ from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter
 from mailer.storage.plans import Plan
+from mailer.storage.presence import Presence
 from mailer.storage.settings import find_setting
 from mailer.storage.subscribers import Subscriber
 from mailer.usecases import newsletters
@@ -165,11 +167,6 @@ def test_timetable_makes_an_issue_whose_moment_was_slept_through(
         # nobody would want it any more
         ({"state": "deferred", "expires_at": timedelta()}, "expired"),
         ({"state": "deferred", "expires_at": timedelta(seconds=1)}, "deferred"),
-        # a process died, or is at work
-        ({"state": "claimed", "lease_until": timedelta()}, "queued"),
-        ({"state": "claimed", "lease_until": timedelta(seconds=1)}, "claimed"),
-        ({"state": "handing_off", "lease_until": timedelta()}, "unknown"),
-        ({"state": "handing_off", "lease_until": timedelta(seconds=1)}, "handing_off"),
     ],
 )
 def test_timetable_sorts_out_mail(
@@ -182,6 +179,46 @@ def test_timetable_sorts_out_mail(
         key: now + value if isinstance(value, timedelta) else value for key, value in before.items()
     }
     change_deliveries(sessions, **{**moments, "state": DeliveryState(str(before["state"]))})
+
+    build_timetable(sessions, now).sort_out_mail()
+
+    assert read_states(sessions) == {after: 1}
+
+
+@pytest.fixture
+def neighbour(database: Engine) -> Iterator[str]:
+    """Another sender that is alive, by its name in the ledger."""
+    presence = Presence(database, "neighbour")
+    presence.announce()
+    yield "neighbour"
+    presence.leave()
+
+
+@pytest.mark.parametrize(
+    ("state", "runs_for", "after"),
+    [
+        ("claimed", timedelta(), "queued"),
+        ("claimed", timedelta(minutes=1), "claimed"),
+        ("handing_off", timedelta(), "unknown"),
+        ("handing_off", timedelta(minutes=1), "handing_off"),
+    ],
+)
+def test_timetable_takes_mail_from_a_neighbour_whose_lease_is_over(
+    database: Engine,
+    sessions: Sessions,
+    neighbour: str,
+    now: datetime,
+    state: str,
+    runs_for: timedelta,
+    after: str,
+) -> None:
+    with sessions() as session:
+        add_people(session, 1, now)
+    start_letter(sessions, now)
+    # Where there can be several senders, the database's clock counts for all of them.
+    by_clock = now if database.dialect.name == "sqlite" else clock.now()
+    lease = {"lease_owner": neighbour, "lease_until": by_clock + runs_for}
+    change_deliveries(sessions, state=DeliveryState(state), **lease)
 
     build_timetable(sessions, now).sort_out_mail()
 
@@ -227,7 +264,7 @@ def test_timetable_runs_a_late_job_once(
 
     jobs = schedulers[0].get_jobs()
 
-    assert len(jobs) == 5
+    assert len(jobs) == 6
     assert {(job.coalesce, job.max_instances, job.misfire_grace_time) for job in jobs} == {
         (True, 1, None)
     }

@@ -16,6 +16,8 @@ from mailer.usecases import approvals, checks, newsletters
 from mailer.usecases.approvals import Order
 from mailer.usecases.checks import Mend, Verdict
 from mailer.usecases.departures import read_departure
+from mailer.usecases.forecasts import get_limits, look_at_draft
+from mailer.web.admin.forecast_words import list_rows
 from mailer.web.admin.newsletter_forms import AT_ONCE, PLANNED, TIME, ApproveForm, TestForm
 from mailer.web.admin.newsletter_words import VERDICTS, how_long
 from mailer.web.auth import me, requires, who
@@ -138,6 +140,11 @@ def _show(
     check = checks.check_newsletter(
         session(), newsletter, parts().renderer, parts().config.site.base_url, now()
     )
+    begins_at = max(newsletter.send_at or now(), now() + _grace())
+    config = parts().config
+    limits = get_limits(config.throttle, config.mail.provider)
+    outlook = look_at_draft(session(), newsletter, check, limits, begins_at)
+    rows = [*check.rows, *list_rows(outlook, begins_at)]
     form = form or _approve_form(newsletter)
     form.seen.data = check.seen
     return render_template(
@@ -146,7 +153,7 @@ def _show(
         check=check,
         verdicts=VERDICTS,
         mends=_list_mends(newsletter),
-        rows=sorted(check.rows, key=lambda row: _FROM_WORST.index(row.verdict)),
+        rows=sorted(rows, key=lambda row: _FROM_WORST.index(row.verdict)),
         is_digest=newsletter.kind != NewsletterKind.LETTER,
         form=form,
         test_form=test_form or _test_form(newsletter),

@@ -3,7 +3,7 @@ buttons to hold it, go on, give up, or try again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
@@ -14,16 +14,25 @@ from werkzeug.wrappers import Response
 from mailer.domain.delivery import Account, DeliveryState
 from mailer.domain.newsletter import NewsletterState, check_move
 from mailer.domain.permissions import Permission
-from mailer.domain.progress import RATE_WINDOW, RETRIED, group_counts, percent_done, time_left
+from mailer.domain.progress import RETRIED, group_counts, percent_done
+from mailer.domain.throttle import Limits
 from mailer.storage import accounts, audiences, audit
 from mailer.storage.audit import AuditEntry
 from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.usecases import newsletters
+from mailer.usecases.forecasts import Outlook, get_limits, look_ahead
 from mailer.usecases.outages import Outage, find_silence, find_trouble
-from mailer.web.admin.newsletter_words import GROUPS, STATES, how_long
+from mailer.web.admin.forecast_words import (
+    list_domains,
+    list_limits,
+    say_end,
+    say_number,
+    say_used_up,
+)
+from mailer.web.admin.newsletter_words import GROUPS, STATES
 from mailer.web.admin.newsletters import UNDER_WAY, go
 from mailer.web.auth import requires, who
-from mailer.web.parts import _, now, session, words
+from mailer.web.parts import _, now, parts, session, words
 
 blueprint = Blueprint("newsletter_sending", __name__)
 
@@ -36,16 +45,20 @@ POLL_SECONDS = {
 }
 """How often an open page asks how it stands."""
 
+MANY = 100_000
+POLL_SECONDS_OF_MANY = 15
+"""Counting so many mails takes a moment itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a newsletter stands this moment. `eta` is in words, empty when nobody can tell."""
+    """How a newsletter stands this moment, and how it will go on."""
 
     newsletter: Newsletter
     account: Account
     by_language: dict[str, Account]
     percent: int
-    eta: str
+    outlook: Outlook
     next_try_at: datetime | None
     silence: Outage | None
     trouble: Outage | None
@@ -159,17 +172,29 @@ def _sort_out(
 
 def _facts(newsletter: Newsletter) -> dict[str, object]:
     standing = _look(newsletter)
+    outlook = standing.outlook
     return {
         "newsletter": newsletter,
         "standing": standing,
-        "eta": standing.eta,
+        "ends": say_end(outlook.forecast, now()),
+        "used_up": say_used_up(outlook.force, now()),
+        "late": outlook.late,
+        "left_over": outlook.forecast.left_over if outlook.forecast else 0,
+        "limits": list_limits(outlook.force),
+        "domains": list(list_domains(outlook.force)),
+        "number": say_number,
         "groups": group_counts(standing.account),
         "group_words": GROUPS,
         "states": STATES,
         "readers": _count_readers(newsletter),
         "countdown": _count_down(newsletter),
-        "poll": POLL_SECONDS.get(newsletter.state, 15),
+        "poll": _choose_poll(newsletter),
     }
+
+
+def _choose_poll(newsletter: Newsletter) -> int:
+    is_large = (newsletter.audience_count or 0) > MANY
+    return POLL_SECONDS_OF_MANY if is_large else POLL_SECONDS.get(newsletter.state, 15)
 
 
 def _count_down(newsletter: Newsletter) -> str:
@@ -194,7 +219,7 @@ def _look(newsletter: Newsletter) -> Standing:
         account=account,
         by_language=accounts.list_accounts_by_language(session(), newsletter.id),
         percent=percent_done(account),
-        eta=_guess(newsletter, account),
+        outlook=look_ahead(session(), newsletter, account, _limits(), now()),
         next_try_at=accounts.find_next_try(session(), newsletter.id),
         silence=find_silence(session(), now()),
         trouble=find_trouble(session()),
@@ -202,14 +227,9 @@ def _look(newsletter: Newsletter) -> Standing:
     )
 
 
-def _guess(newsletter: Newsletter, account: Account) -> str:
-    """How long it will take, by the pace of the last minutes."""
-    if newsletter.state != NewsletterState.SENDING or newsletter.started_at is None:
-        return ""
-    window: timedelta = min(RATE_WINDOW, now() - newsletter.started_at)
-    settled = accounts.count_settled(session(), newsletter.id, now() - window)
-    left = time_left(account, settled, window)
-    return how_long(left, words().lang) if left else ""
+def _limits() -> Limits:
+    config = parts().config
+    return get_limits(config.throttle, config.mail.provider)
 
 
 def _find_pause(newsletter: Newsletter) -> AuditEntry | None:

@@ -117,4 +117,4 @@ REASONS = (
 def how_long(duration: timedelta, lang: str) -> str:
     """A length of time as people say it: "12 minutes", "less than a minute" is 1 minute."""
     at_least = max(duration, timedelta(minutes=1))
-    return format_timedelta(at_least, threshold=1.5, locale=get_locale(lang))
+    return format_timedelta(at_least, granularity="minute", threshold=1.5, locale=get_locale(lang))

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from mailer.domain.errors import Refused
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.domain.permissions import Permission
-from mailer.domain.progress import percent_done
+from mailer.domain.progress import percent_settled
 from mailer.storage import accounts, audiences, audit
 from mailer.storage.newsletters import Newsletter, get_newsletter, list_newsletters
 from mailer.storage.plans import get_plan, list_active_plans
@@ -59,11 +59,16 @@ def show_all() -> str:
     found = list_newsletters(session(), before=before, limit=PER_PAGE + 1)
     is_more = len(found) > PER_PAGE
     found = found[:PER_PAGE]
-    sums = accounts.get_accounts(session(), found)
+    still_open = accounts.count_open(session(), [newsletter.id for newsletter in found])
     return render_template(
         "admin/newsletters/list.html",
         newsletters=found,
-        percents={newsletter_id: percent_done(account) for newsletter_id, account in sums.items()},
+        percents={
+            newsletter.id: percent_settled(
+                newsletter.audience_count or 0, still_open.get(newsletter.id, 0)
+            )
+            for newsletter in found
+        },
         plans=list_active_plans(session()),
         states=STATES,
         kinds=KINDS,

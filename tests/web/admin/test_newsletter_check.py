@@ -1,12 +1,15 @@
 """Check and send: what the page says, a test to the team, the approval and its refusals."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from mailer.domain.association import Association
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.newsletter import GRACE
+from mailer.domain.when import When
+from mailer.sections import Throttle
 from mailer.storage.newsletters import get_newsletter
 from mailer.storage.settings import save_association
 from tests.people import add_subscriber
@@ -27,6 +30,7 @@ from tests.web.newsletters import (
 from tests.web.pages import Page, read_form
 
 CHECK = f"{ROOT}/1/check"
+TOMORROW = When.at(datetime(2026, 11, 27, 18, 0), datetime(2026, 11, 27, 20, 0))
 
 
 def send(browser: Browser, **typed: str) -> tuple[int, str]:
@@ -268,3 +272,41 @@ def test_editor_cannot_send(desk: Desk, verb: str) -> None:
 
     assert "Approve and send" not in page
     assert (answer.status_code, read_state(desk, 1)) == (403, "draft")
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        ({}, ""),
+        ({"per_second": 5}, ""),
+        (
+            {"per_hour": 2},
+            "Good: By your limits the last mail leaves on Thu 26 Nov 2026, 11:10, Prague time.",
+        ),
+        (
+            {"per_day": 2},
+            "Readers who get it after something in it is over: 2. Choose a time",
+        ),
+        (
+            {"per_day": 1},
+            "Look at this: By your limits it is too old before all mail has left. Left over: 1.",
+        ),
+    ],
+)
+def test_limits_that_make_it_late_are_told_before_it_is_sent(
+    desk: Desk, limits: dict[str, object], sentence: str
+) -> None:
+    parts = desk.app.extensions["mailer"]
+    config = parts.config.model_copy(update={"throttle": Throttle.model_validate(limits)})
+    desk.app.extensions["mailer"] = replace(parts, config=config)
+    add_readers(desk, en=6)
+    add_event(desk, "Prague 7 meetup", TOMORROW)
+    add_issue(desk)
+    with desk.sessions() as session:
+        issue = get_newsletter(session, 1)
+        issue.send_at, issue.expires_at = None, desk.now + timedelta(days=5)
+
+    page = say(desk.sign_in("sender").read(CHECK))
+
+    assert sentence in page
+    assert ("By your limits" in page) is bool(sentence)

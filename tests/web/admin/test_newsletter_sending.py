@@ -1,19 +1,28 @@
 """While a newsletter is on its way: the countdown, how far it is, and every button."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.newsletter import GRACE, NewsletterState
-from mailer.storage import audit
+from mailer.domain.urgency import due_from
+from mailer.domain.when import When
+from mailer.sections import Throttle
+from mailer.storage import audit, throttles
+from mailer.storage.deliveries import Delivery
 from mailer.storage.settings import save_setting
 from mailer.usecases import newsletters
+from mailer.usecases.forecasts import get_limits, note_pace
 from mailer.usecases.outages import PROVIDER_TROUBLE, WORKER_TICK
 from tests.web.desk import Desk
 from tests.web.newsletters import (
     ROOT,
     add_draft,
+    add_event,
+    add_issue,
     add_readers,
     approve,
     change,
@@ -30,6 +39,35 @@ S = DeliveryState
 def say_alive(desk: Desk) -> None:
     with desk.sessions() as session:
         save_setting(session, WORKER_TICK, desk.now.isoformat(), desk.now)
+
+
+def look_on(desk: Desk) -> None:
+    """The worker notes how far it is."""
+    with desk.sessions() as session:
+        note_pace(session, desk.now)
+
+
+def limit(desk: Desk, **limits: object) -> None:
+    """The operator sets limits and starts the service anew."""
+    parts = desk.app.extensions["mailer"]
+    config = parts.config.model_copy(update={"throttle": Throttle.model_validate(limits)})
+    desk.app.extensions["mailer"] = replace(parts, config=config)
+
+
+def use(desk: Desk, number: int, **limits: object) -> None:
+    """So many mails leave now, counted against those limits."""
+    section = Throttle.model_validate(limits)
+    mails = dict.fromkeys(range(number), "reader@example.org")
+    with desk.sessions() as session:
+        throttles.book(session, get_limits(section, "smtp"), mails, desk.now)
+
+
+def hurry(desk: Desk, **until: float) -> None:
+    """Something in every letter is over so long from now."""
+    with desk.sessions() as session:
+        session.execute(
+            update(Delivery).values(next_at=due_from(desk.now + timedelta(**until), desk.now))
+        )
 
 
 def send(desk: Desk, *states: DeliveryState, readers: int = 4) -> None:
@@ -66,7 +104,9 @@ def test_far_away_there_is_a_date_and_no_countdown(desk: Desk) -> None:
 
 
 def test_progress_counts_everybody_and_guesses_the_rest(desk: Desk) -> None:
-    send(desk, S.ACCEPTED, S.ACCEPTED, S.REJECTED, S.DEFERRED, readers=10)
+    send(desk, readers=10)
+    look_on(desk)
+    settle(desk, 1, S.ACCEPTED, S.ACCEPTED, S.REJECTED, S.DEFERRED)
     desk.wait(minutes=1)
     say_alive(desk)
 
@@ -77,6 +117,114 @@ def test_progress_counts_everybody_and_guesses_the_rest(desk: Desk) -> None:
     # Three in a minute, six to go.
     assert "About 2 minutes to go" in page
     assert "is not running" not in page
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        ({"per_minute": 2}, "At your 2 per minute the last mail leaves on Thu 26 Nov 2026, 09:14"),
+        ({"per_hour": 2}, "At your 2 per hour the last mail leaves on Thu 26 Nov 2026, 13:10"),
+        ({"per_day": 3}, "At your 3 per day the last mail leaves on Sun 29 Nov 2026, 09:10"),
+        ({"per_second": 1}, "About 1 minute to go."),
+        (
+            {"warm_up": [4, 5]},
+            "By your warm-up plan the last mail leaves on Sat 28 Nov 2026, 09:10",
+        ),
+        (
+            {"domains": {"example.org": "5/hour"}},
+            "At your limit for example.org (5 per hour) the last mail leaves on Thu 26 Nov",
+        ),
+    ],
+)
+def test_limits_tell_when_the_last_mail_leaves(
+    desk: Desk, limits: dict[str, object], sentence: str
+) -> None:
+    limit(desk, **limits)
+    send(desk, readers=10)
+
+    assert sentence in say(desk.sign_in("viewer").read(PROGRESS))
+
+
+def test_limits_in_force_are_listed(desk: Desk) -> None:
+    limits = {"per_minute": 30, "per_day": 10_000, "warm_up": [4, 5_000]}
+    limit(desk, **limits, domains={"gmail.com": "20/minute", "*": "100/hour"})
+    use(desk, 4, **limits)
+    desk.wait(days=1)
+    send(desk, readers=10)
+
+    page = say(desk.sign_in("viewer").read(PROGRESS))
+
+    assert (
+        "Limits in force 30 per minute 10,000 per day day 2 of the warm-up: 5,000 today "
+        "gmail.com: 20 per minute every other domain: 100 per hour"
+    ) in page
+
+
+def test_a_limit_that_is_used_up_is_told(desk: Desk) -> None:
+    limit(desk, per_day=10)
+    send(desk, readers=10)
+    use(desk, 9, per_day=10)
+
+    page = say(desk.sign_in("viewer").read(PROGRESS))
+
+    assert "Sending goes on by itself on Fri 27 Nov 2026, 09:10, Prague time." in page
+
+
+def test_readers_who_would_get_it_too_late_are_counted(desk: Desk) -> None:
+    limit(desk, per_hour=3)
+    send(desk, readers=10)
+    hurry(desk, hours=2.5)
+
+    page = say(desk.sign_in("viewer").read(PROGRESS))
+
+    assert "1 reader gets this letter after something in it is over." in page
+
+
+def test_a_digest_knows_what_in_it_is_over_tomorrow(desk: Desk) -> None:
+    limit(desk, per_day=2)
+    add_readers(desk, en=6)
+    tomorrow = When.at(datetime(2026, 11, 27, 18, 0), datetime(2026, 11, 27, 20, 0))
+    add_event(desk, "Prague 7 meetup", tomorrow)
+    add_issue(desk)
+    change(desk, 1, lambda _s, n: setattr(n, "send_at", None))
+    start(desk, 1)
+
+    page = say(desk.sign_in("viewer").read(PROGRESS))
+
+    assert "2 readers get this letter after something in it is over." in page
+
+
+def test_mails_that_cannot_leave_in_time_are_counted(desk: Desk) -> None:
+    limit(desk, per_day=1)
+    send(desk, readers=10)
+
+    page = say(desk.sign_in("viewer").read(PROGRESS))
+
+    assert "At this rate 5 mails cannot leave before this newsletter is too old." in page
+    assert "the last mail leaves" not in page
+
+
+def test_without_limits_nothing_is_said_of_them(desk: Desk) -> None:
+    send(desk)
+
+    assert "Limits in force" not in desk.sign_in("viewer").read(PROGRESS)
+
+
+def test_every_number_leads_to_its_list_for_whoever_may_see_people(desk: Desk) -> None:
+    send(desk, S.ACCEPTED, S.REJECTED)
+
+    for role, is_shown in (("sender", True), ("viewer", False)):
+        page = desk.sign_in(role).read(PROGRESS)
+        for group in ("accepted", "bounced", "waiting"):
+            assert (f"{ROOT}/1/report/recipients?group={group}" in page) is is_shown
+
+
+def test_page_looks_again_by_itself_without_scripts(desk: Desk) -> None:
+    send(desk)
+
+    page = desk.sign_in("viewer").read(PROGRESS)
+
+    assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in page
 
 
 def test_fragment_is_enough_as_long_as_the_state_is_the_same(desk: Desk) -> None:
@@ -103,7 +251,7 @@ def test_pause_names_who_did_it_and_resume_goes_on(desk: Desk) -> None:
     assert "Paused by sender@example.org on Thu 26 Nov 2026, 09:10, Prague time." in page
 
 
-def test_reason_of_a_pause_is_shown(desk: Desk) -> None:
+def test_reason_of_a_pause_stands_first(desk: Desk) -> None:
     send(desk)
     change(
         desk, 1, lambda s, n: newsletters.pause(s, n, "clock", desk.now, "Too many bounces <b>.")
@@ -111,7 +259,8 @@ def test_reason_of_a_pause_is_shown(desk: Desk) -> None:
 
     page = desk.sign_in("viewer").read(PROGRESS)
 
-    assert "Too many bounces &lt;b&gt;." in page
+    assert "Too many bounces <b>. Paused by clock on Thu 26 Nov 2026, 09:10" in say(page)
+    assert page.index("Too many bounces &lt;b&gt;.") < page.index("0 of 4 done")
 
 
 def test_trouble_with_the_provider_is_told_in_its_words(desk: Desk) -> None:
@@ -123,6 +272,22 @@ def test_trouble_with_the_provider_is_told_in_its_words(desk: Desk) -> None:
     page = desk.sign_in("viewer").read(PROGRESS)
 
     assert "421 &lt;too busy&gt;" in page
+
+
+def test_what_is_paused_is_not_said_to_go_on_by_itself(desk: Desk) -> None:
+    limit(desk, per_day=10)
+    send(desk, readers=10)
+    use(desk, 9, per_day=10)
+    change(desk, 1, lambda s, n: newsletters.pause(s, n, "anna", desk.now))
+    with desk.sessions() as session:
+        trouble = {"reason": "421 too busy", "code": 421, "since": desk.now.isoformat()}
+        save_setting(session, PROVIDER_TROUBLE, trouble, desk.now)
+
+    page = say(desk.sign_in("viewer").read(PROGRESS))
+
+    assert "421 too busy" in page
+    assert "you need to do nothing" not in page
+    assert "by itself" not in page
 
 
 def test_silence_of_the_worker_is_told(desk: Desk) -> None:

@@ -1,0 +1,123 @@
+"""Where outcomes wait while the database is out of reach: a local file, forced to the disk.
+
+A mail that was accepted and not written down is sent again, so what is known must outlive this
+process. One file per process, locked as long as it lives; whoever starts next, and holds no such
+process alive, carries its lines over.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+from sqlalchemy.orm import Session
+
+from mailer.clock import Clock
+from mailer.providers.base import Fate, Outcome
+from mailer.storage import ledger
+from mailer.storage.db import Sessions
+from mailer.storage.deliveries import Claim
+from mailer.worker.settling import Settler
+
+SUFFIX = ".outcomes"
+
+log = structlog.get_logger()
+
+
+class Journal:
+    """The journal of one process in `folder`, which is made with the first line. `owner` names
+    the process."""
+
+    def __init__(self, folder: Path, owner: str) -> None:
+        self._path = folder / f"{owner.replace(':', '-').replace('/', '-')}{SUFFIX}"
+        self._stream: IO[str] | None = None
+
+    def keep(self, settled: Sequence[tuple[Claim, Outcome]], provider: str) -> None:
+        """Write these down and force them to the disk. Raises OSError when that cannot be done."""
+        stream = self._open()
+        for claim, outcome in settled:
+            line = {
+                "delivery": claim.id,
+                "generation": claim.generation,
+                "provider": provider,
+                "fate": outcome.fate,
+                "phase": outcome.phase,
+                "code": outcome.code,
+                "text": outcome.text,
+                "provider_message_id": outcome.provider_message_id,
+            }
+            stream.write(json.dumps(line) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+    def replay(self, sessions: Sessions, clock: Clock, *, resends_unknown: bool) -> int:
+        """Carry every line that no living process holds, and our own, over into the ledger.
+        Returns how many there were. What was carried over before changes nothing."""
+        replayed = 0
+        for path in sorted(self._path.parent.glob(f"*{SUFFIX}")):
+            with suppress(FileNotFoundError), path.open("r+", encoding="utf-8") as stream:
+                if path != self._path and not _lock(stream):
+                    continue
+                entries = list(_read(stream))
+                with sessions() as session:
+                    _carry_over(session, entries, clock, resends_unknown=resends_unknown)
+                self._close_if_own(path)
+                path.unlink()
+                replayed += len(entries)
+        if replayed:
+            log.info("outcomes carried over from the journal", number=replayed)
+        return replayed
+
+    def _open(self) -> IO[str]:
+        if self._stream is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = self._path.open("a", encoding="utf-8")
+            # It names nobody, but the servers' words may.
+            self._path.chmod(0o600)
+            _lock(self._stream)
+        return self._stream
+
+    def _close_if_own(self, path: Path) -> None:
+        if path == self._path and self._stream:
+            self._stream.close()
+            self._stream = None
+
+
+def _lock(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(stream: IO[str]) -> Iterator[dict[str, Any]]:
+    for line in stream:
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            # The process died in the middle of the last line, before it counted on it.
+            log.warning("a broken line in the journal", line=line[:200])
+
+
+def _carry_over(
+    session: Session, entries: list[dict[str, Any]], clock: Clock, *, resends_unknown: bool
+) -> None:
+    for entry in entries:
+        claim = ledger.find_claim(session, entry["delivery"], entry["generation"])
+        if claim is None:
+            continue
+        outcome = Outcome(
+            claim.id,
+            Fate(entry["fate"]),
+            entry["phase"],
+            entry["code"],
+            entry["text"],
+            entry["provider_message_id"],
+        )
+        settler = Settler(entry["provider"], resends_unknown)
+        settler.settle(session, [(claim, outcome)], clock())

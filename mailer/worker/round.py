@@ -1,0 +1,194 @@
+"""What the engine gives a sender: mails, built when they are asked for, and the ledger.
+
+One transaction serves every connection that is waiting: the outcomes of the last mails and the
+verdicts on the next ones. No transaction is open while a provider is talked to.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from mailer.clock import Clock
+from mailer.domain.delivery import DeliveryState, Next
+from mailer.domain.newsletter import NewsletterState
+from mailer.domain.pausing import Refusals
+from mailer.providers.base import Fate, Mail, Outcome
+from mailer.storage import audit, ledger
+from mailer.storage.db import Sessions
+from mailer.storage.deliveries import Claim
+from mailer.storage.newsletters import get_newsletter
+from mailer.usecases import newsletters
+from mailer.worker.builder import Builder
+from mailer.worker.claims import Claims
+from mailer.worker.crash import crash_point
+from mailer.worker.settling import Settler
+from mailer.worker.signing import Finish, Signing
+
+log = structlog.get_logger()
+
+Settled = tuple[Claim, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a round works with. `keep` stores outcomes that the database cannot take now,
+    `note_health` is told once that the provider answers."""
+
+    sessions: Sessions
+    clock: Clock
+    claims: Claims
+    builder: Builder
+    signing: Signing
+    settler: Settler
+    refusals: dict[int, Refusals]
+    stop: threading.Event
+    keep: Callable[[Sequence[Settled]], None]
+    note_health: Callable[[], None]
+
+
+class Round:
+    """The Work of one call of the sender. `tried`: how many mails ended, however. `is_broken`: the
+    database is out of reach, so nothing more is begun."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._prepared: deque[tuple[Claim, Finish]] = deque()
+        self._begun: dict[int, Claim] = {}
+        self.tried = 0
+        self.is_broken = False
+        self._is_up = False
+
+    @property
+    def has_loose_ends(self) -> bool:
+        """Whether mails were prepared or taken, and nothing came of them."""
+        return bool(self._begun or self._prepared)
+
+    def take(self) -> Mail | None:
+        """See Work."""
+        if self._tools.stop.is_set() or self.is_broken:
+            return None
+        try:
+            self._prepare()
+            return self._pop()
+        except SQLAlchemyError as error:
+            self._break(error)
+            return None
+
+    def _pop(self) -> Mail | None:
+        """The first mail of those prepared that can be finished."""
+        while self._prepared:
+            claim, finish = self._prepared.popleft()
+            if mail := self._try(claim, finish):
+                self._begun[claim.id] = claim
+                return mail
+        return None
+
+    def commit(self, outcomes: Sequence[Outcome], keys: Sequence[int]) -> frozenset[int]:
+        """See Work."""
+        if not outcomes and not keys:
+            return frozenset()
+        _crash_before(outcomes, keys)
+        settled = [(self._begun.pop(outcome.key), outcome) for outcome in outcomes]
+        try:
+            with self._tools.sessions() as session:
+                passed = self._write(session, settled, keys)
+        except SQLAlchemyError as error:
+            self._break(error)
+            self._tools.keep(settled)
+            return frozenset()
+        if len(passed) < len(keys):
+            self._tools.claims.doubt()
+        self.tried += sum(outcome.fate is not Fate.HELD for outcome in outcomes)
+        _crash_after(outcomes, keys)
+        if not self._is_up and any(o.fate in (Fate.ACCEPTED, Fate.REFUSED) for o in outcomes):
+            self._is_up = True
+            self._tools.note_health()
+        return passed
+
+    def _write(
+        self, session: Session, settled: Sequence[Settled], keys: Sequence[int]
+    ) -> frozenset[int]:
+        now = self._tools.clock()
+        self._tools.settler.settle(session, settled, now)
+        self._watch(session, settled, now)
+        return ledger.hand_off(session, [(key, self._begun[key].generation) for key in keys], now)
+
+    def _watch(self, session: Session, settled: Sequence[Settled], now: datetime) -> None:
+        """Pause newsletters whose mail is refused too often, or cannot leave at all."""
+        for claim, outcome in settled:
+            if claim.newsletter_id is None:
+                continue
+            if outcome.fate is Fate.UNFIT:
+                self._pause(session, claim.newsletter_id, outcome.text, now)
+            elif outcome.fate in (Fate.ACCEPTED, Fate.REFUSED):
+                refusals = self._tools.refusals.setdefault(claim.newsletter_id, Refusals())
+                refusals.note(is_refused=outcome.fate is Fate.REFUSED)
+                if outcome.fate is Fate.REFUSED and (reason := refusals.find_reason(outcome.text)):
+                    self._pause(session, claim.newsletter_id, reason, now)
+
+    def _pause(self, session: Session, newsletter_id: int, reason: str, now: datetime) -> None:
+        self._tools.refusals.pop(newsletter_id, None)
+        newsletter = get_newsletter(session, newsletter_id)
+        session.refresh(newsletter, ["state"])
+        if newsletter.state == NewsletterState.SENDING:
+            log.warning("newsletter paused", newsletter=newsletter_id, reason=reason)
+            self._tools.claims.doubt()
+            newsletters.pause(session, newsletter, audit.CLOCK, now, reason[:500])
+
+    def _prepare(self) -> None:
+        """Build the next mails, as far ahead as it pays."""
+        tools = self._tools
+        while len(self._prepared) < tools.signing.ahead and (claim := tools.claims.next()):
+            build = partial(tools.builder.build, claim, tools.clock())
+            if mail := self._try(claim, build):
+                self._prepared.append((claim, tools.signing.begin(mail)))
+
+    def _try(self, claim: Claim, make: Callable[[], Mail]) -> Mail | None:
+        """The mail; one that cannot be made is set aside and the rest go on."""
+        try:
+            return make()
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001  one poisoned mail must not stop the rest
+            self._set_aside(claim, error, self._tools.clock())
+        return None
+
+    def _set_aside(self, claim: Claim, error: Exception, now: datetime) -> None:
+        log.error("mail cannot be built", delivery=claim.id, error=str(error))
+        with self._tools.sessions() as session:
+            ledger.record(
+                session,
+                claim,
+                Next(DeliveryState.REJECTED),
+                now,
+                outcome="unbuildable",
+                phase="build",
+                text=str(error),
+            )
+            # What one letter lacks its sisters will lack, too.
+            self._watch(session, [(claim, Outcome(claim.id, Fate.REFUSED, text=str(error)))], now)
+
+    def _break(self, error: SQLAlchemyError) -> None:
+        log.warning("database out of reach", error=str(error))
+        self.is_broken = True
+
+
+def _crash_before(outcomes: Sequence[Outcome], keys: Sequence[int]) -> None:
+    if outcomes:
+        crash_point("after_outcome")
+    if keys:
+        crash_point("before_gate")
+
+
+def _crash_after(outcomes: Sequence[Outcome], keys: Sequence[int]) -> None:
+    if outcomes:
+        crash_point("after_record")
+    if keys:
+        crash_point("after_gate")

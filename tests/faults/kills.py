@@ -1,0 +1,195 @@
+"""The kill loop: end the sending processes of a newsletter again and again by `kill -9`, let people
+leave meanwhile, and hold what arrived against the promise of docs/delivery.md."""
+
+import random
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from sqlalchemy import select
+
+from mailer import clock
+from mailer.domain.delivery import DeliveryState
+from mailer.storage.db import Sessions
+from mailer.storage.deliveries import Delivery
+from mailer.storage.subscribers import Subscriber
+from mailer.usecases import subscriptions
+from mailer.usecases.consents import Trace
+from tests.faults.workers import (
+    install_worker,
+    list_readers,
+    send_to_the_end,
+    start_newsletter,
+)
+from tests.service import Installation, fork_worker, wait_until
+from tests.sinks import SlowSmtp, slow_smtp
+from tests.worker.ledger import (
+    Copies,
+    count_repeats,
+    let_waiting_end,
+    read_account,
+    read_copies,
+    read_deliveries,
+)
+
+DOT_SECONDS = 0.05
+LONGEST_SPAN = 0.2
+"""Seconds that a worker is left alone after its first mail."""
+
+Arrivals = list[tuple[datetime, bytes]]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How often who is killed. `readers` must be more than are reached before the last kill."""
+
+    url: str
+    kills: int
+    connections: int
+    readers: int
+    workers: int = 1
+    seed: int = 20261122
+
+
+@dataclass(frozen=True)
+class Leaver:
+    """Somebody who left in mid-newsletter. `in_hand`: their mail had passed the point of no return
+    when the withdrawal was committed."""
+
+    address: str
+    left_at: datetime
+    in_hand: bool
+
+
+@dataclass(frozen=True)
+class Toll:
+    """What a kill loop cost. `unknown` mails may or may not have arrived, `lost` ones did not and
+    the ledger does not say so."""
+
+    kills: int
+    repeats: int
+    unknown: int
+    lost: frozenset[str]
+    copies: Copies
+
+    def __str__(self) -> str:
+        return f"{self.kills} kills, {self.repeats} repeats, {self.unknown} unknown"
+
+
+class _Bodies(list[bytes]):
+    """What arrived at a server, with the moment of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrivals: Arrivals = []
+        self._lock = threading.Lock()
+
+    def append(self, body: bytes) -> None:
+        with self._lock:
+            self.arrivals.append((clock.now(), body))
+            super().append(body)
+
+
+def run_kill_loop(folder: Path, terms: Terms) -> Toll:
+    """Send one newsletter under fire, and check everything that was promised about it."""
+    sections = {
+        "smtp": {"connections": terms.connections},
+        "engine": {"claim_size": 50, "poll_seconds": 0.05},
+    }
+    with (
+        slow_smtp(DOT_SECONDS) as server,
+        install_worker(folder, terms.url, server.port, **sections) as worker,
+    ):
+        bodies = server.bodies = _Bodies()
+        newsletter_id = start_newsletter(worker, terms.readers)
+        left = _fire(worker, server, terms)
+        reached = len(read_copies(bodies))
+        server.seconds = 0
+        send_to_the_end(worker, newsletter_id, patience=60 + terms.readers / 50)
+        toll = _count(worker, terms, bodies, {leaver.address for leaver in left})
+        _expect_books_closed(worker, newsletter_id)
+    assert reached < terms.readers, "the last kills hit nobody who was sending"
+    _expect_promise(terms, toll)
+    _expect_left_alone(left, bodies.arrivals)
+    return toll
+
+
+def _fire(worker: Installation, server: SlowSmtp, terms: Terms) -> list[Leaver]:
+    chance = random.Random(terms.seed)
+    stayers = list_readers(terms.readers)
+    chance.shuffle(stayers)
+    left: list[Leaver] = []
+    workers = [fork_worker(worker) for _ in range(terms.workers)]
+    for _ in range(terms.kills):
+        _wait_for_mail(server)
+        time.sleep(chance.uniform(0, LONGEST_SPAN) / 2)
+        left.append(_leave(worker.parts.sessions, stayers.pop()))
+        time.sleep(chance.uniform(0, LONGEST_SPAN) / 2)
+        _kill(workers.pop(chance.randrange(len(workers))))
+        let_waiting_end(worker.parts.sessions)
+        workers.append(fork_worker(worker))
+    for process in workers:
+        _kill(process)
+    return left
+
+
+def _wait_for_mail(server: SlowSmtp) -> None:
+    before = len(server.bodies)
+    wait_until(lambda: len(server.bodies) > before)
+
+
+def _kill(process: BaseProcess) -> None:
+    process.kill()
+    process.join()
+
+
+def _leave(sessions: Sessions, address: str) -> Leaver:
+    with sessions() as session:
+        # Held, so that what is read is still so at the commit.
+        state = session.scalars(
+            select(Delivery.state).where(Delivery.address == address).with_for_update()
+        ).one()
+        reader = session.scalars(select(Subscriber).where(Subscriber.address == address)).one()
+        trace = Trace("one click", "en")
+        subscriptions.unsubscribe(session, reader, trace=trace, now=clock.now())
+    return Leaver(address, clock.now(), state == DeliveryState.HANDING_OFF)
+
+
+def _count(worker: Installation, terms: Terms, bodies: list[bytes], left: set[str]) -> Toll:
+    copies = read_copies(bodies)
+    rows = read_deliveries(worker.parts.sessions)
+    unknown = {row.address for row in rows if row.state == DeliveryState.UNKNOWN}
+    audience = {row.address for row in rows}
+    return Toll(
+        # Whoever was alive at the last one is ended, too.
+        kills=terms.kills + terms.workers,
+        repeats=count_repeats(copies),
+        unknown=len(unknown),
+        lost=frozenset(audience - copies.keys() - unknown - left),
+        copies=copies,
+    )
+
+
+def _expect_books_closed(worker: Installation, newsletter_id: int) -> None:
+    account = read_account(worker.parts.sessions, newsletter_id)
+    final = (DeliveryState.ACCEPTED, DeliveryState.UNKNOWN, DeliveryState.SUPPRESSED)
+    assert account.adds_up
+    assert account.count(*final) == account.audience
+    assert account.open == 0
+
+
+def _expect_promise(terms: Terms, toll: Toll) -> None:
+    assert toll.lost == frozenset()
+    assert toll.repeats <= toll.kills * terms.connections
+    assert max(len(ids) for ids in toll.copies.values()) <= 2
+    assert all(len(set(ids)) == 1 for ids in toll.copies.values())
+
+
+def _expect_left_alone(left: list[Leaver], arrivals: Arrivals) -> None:
+    """What arrived after somebody had left is, at most, the one mail that was in hand."""
+    for leaver in left:
+        late = read_copies(body for at, body in arrivals if at > leaver.left_at)
+        assert len(late.get(leaver.address, [])) <= leaver.in_hand, leaver

@@ -1,0 +1,133 @@
+"""What the doctor sees of the DNS: a real server on loopback answers as each test tells it."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from dns import message, rcode, rrset
+from dns.resolver import Resolver
+
+from mailer.boot import Parts
+from mailer.config import load
+from mailer.doctor import Finding, examine
+from mailer.message.dkim import Key
+
+KEY = Key("example.org", "news", generate_private_key(65537, 2048))
+NAME = KEY.record_name
+PEM = KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+STRINGS = f'"{KEY.record[:200]}" "{KEY.record[200:]}"'
+MISSING = Finding(
+    is_good=False,
+    what=f"There is no DKIM record {NAME}.",
+    advice="Publish what `mailer dkim show` prints. Until then, mail counts as not signed.",
+)
+OTHER = Finding(
+    is_good=False,
+    what=f"The DKIM record {NAME} does not fit the key that mail is signed with.",
+    advice="Publish only the one that `mailer dkim show` prints, or configure the key that "
+    "belongs to the published one. Until then, mail seems to be forged.",
+)
+
+
+@contextmanager
+def name_server(*records: str, code: rcode.Rcode = rcode.NOERROR) -> Iterator[Resolver]:
+    """A resolver that asks a server with these TXT records for every name."""
+    with socket.socket(type=socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=_answer, args=(server, records, code))
+        thread.start()
+        resolver = Resolver(configure=False)
+        resolver.nameservers, resolver.port = ["127.0.0.1"], server.getsockname()[1]
+        yield resolver
+        server.sendto(b"", server.getsockname())
+        thread.join()
+
+
+def _answer(server: socket.socket, records: tuple[str, ...], code: rcode.Rcode) -> None:
+    while (asked := server.recvfrom(4096))[0]:
+        question = message.from_wire(asked[0])
+        answer = message.make_response(question)
+        answer.set_rcode(code)
+        if records:
+            name = question.question[0].name
+            answer.answer.append(rrset.from_text(name, 60, "IN", "TXT", *records))
+        server.sendto(answer.to_wire(), asked[1])
+
+
+def list_findings(resolver: Resolver, folder: Path, provider: str = "smtp") -> list[Finding]:
+    config = load(
+        site={"secret_keys": ["k" * 40]},
+        database={"url": f"sqlite:///{folder}/mailer.db"},
+        mail={"from_address": "news@example.org", "provider": provider},
+        smtp={"host": "127.0.0.1", "port": 9, "security": "none"},
+        dkim={"selector": "news", "private_key": PEM},
+    )
+    parts = Parts(config)
+    findings = examine(parts, lambda: resolver)
+    parts.database.dispose()
+    return [finding for finding in findings if "DKIM" in finding.what or "[dkim]" in finding.what]
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAILER_CONFIG", raising=False)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        STRINGS,
+        STRINGS.replace("v=DKIM1; k=rsa; ", ""),
+        STRINGS.replace("; ", " ;t=s; "),
+    ],
+)
+def test_published_key_is_found(tmp_path: Path, record: str) -> None:
+    with name_server(record) as resolver:
+        findings = list_findings(resolver, tmp_path)
+
+    assert findings == [
+        Finding(True, f"The DKIM record {NAME} fits the key that mail is signed with.")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("records", "code", "finding"),
+    [
+        ((), rcode.NXDOMAIN, MISSING),
+        ((), rcode.NOERROR, MISSING),
+        (('"v=DKIM1; k=rsa; p=AAAA"',), rcode.NOERROR, OTHER),
+        (('"v=DKIM1; p="',), rcode.NOERROR, OTHER),
+        (('"v=spf1 -all"',), rcode.NOERROR, OTHER),
+        ((STRINGS.replace("k=rsa", "k=ed25519"),), rcode.NOERROR, OTHER),
+        ((STRINGS, '"v=DKIM1; p=AAAA"'), rcode.NOERROR, OTHER),
+    ],
+)
+def test_record_that_verifiers_cannot_use_is_told(
+    tmp_path: Path, records: tuple[str, ...], code: rcode.Rcode, finding: Finding
+) -> None:
+    with name_server(*records, code=code) as resolver:
+        findings = list_findings(resolver, tmp_path)
+
+    assert findings == [finding]
+
+
+def test_silence_of_the_dns_is_told_apart_from_a_missing_record(tmp_path: Path) -> None:
+    with name_server(code=rcode.SERVFAIL) as resolver:
+        findings = list_findings(resolver, tmp_path)
+
+    assert [(one.is_good, one.what.partition(":")[0]) for one in findings] == [
+        (False, f"The DKIM record {NAME} cannot be looked up")
+    ]
+
+
+def test_key_that_is_not_used_is_told(tmp_path: Path) -> None:
+    findings = list_findings(Resolver(configure=False), tmp_path, provider="brevo")
+
+    assert findings == [
+        Finding(True, "Brevo signs mail with its own key; the one in [dkim] is not used.")
+    ]

@@ -1,0 +1,187 @@
+"""Outcomes outlive a database that is out of reach, and a process that is."""
+
+import json
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mailer import clock
+from mailer.providers.base import Fate, Outcome
+from mailer.storage import ledger
+from mailer.storage.db import Sessions
+from mailer.storage.deliveries import Claim
+from mailer.worker.journal import Journal
+from tests.letters import start_letter
+from tests.people import add_people
+from tests.worker.ledger import read_deliveries
+
+LEASE = timedelta(minutes=15)
+
+
+@pytest.fixture
+def claims(sessions: Sessions, now: datetime) -> list[Claim]:
+    """Three mails that were handed over, with nothing known of their answers yet."""
+    with sessions() as session:
+        add_people(session, 3, now)
+    start_letter(sessions, now)
+    with sessions() as session:
+        claims = ledger.claim_newsletter(session, "test", now, LEASE, 10)
+        ledger.hand_off(session, [(claim.id, claim.generation) for claim in claims], now)
+    return claims
+
+
+@contextmanager
+def open_journal(folder: Path, owner: str) -> Iterator[Journal]:
+    journal = Journal(folder, owner)
+    yield journal
+    if journal._stream:
+        journal._stream.close()
+
+
+def accepted(claim: Claim) -> tuple[Claim, Outcome]:
+    return claim, Outcome(claim.id, Fate.ACCEPTED, "dot", 250, "2.0.0 queued", "id-1")
+
+
+def replay(journal: Journal, sessions: Sessions, now: datetime) -> int:
+    return journal.replay(sessions, clock.fixed(now), resends_unknown=True)
+
+
+def read_states(sessions: Sessions) -> list[str]:
+    return [row.state.value for row in read_deliveries(sessions)]
+
+
+def test_journal_carries_outcomes_over_once(
+    sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path
+) -> None:
+    with open_journal(tmp_path, "host:1:a") as journal:
+        journal.keep([accepted(claim) for claim in claims[:2]], "smtp")
+
+        counts = [replay(journal, sessions, now) for _ in range(2)]
+
+    first = read_deliveries(sessions)[0]
+    assert counts == [2, 0]
+    assert read_states(sessions) == ["accepted", "accepted", "handing_off"]
+    assert (first.last_code, first.last_text, first.provider, first.provider_message_id) == (
+        250,
+        "2.0.0 queued",
+        "smtp",
+        "id-1",
+    )
+    assert list(tmp_path.glob("*.outcomes")) == []
+
+
+@pytest.mark.parametrize(
+    ("fate", "state", "attempts", "waits"),
+    [
+        (Fate.ACCEPTED, "accepted", 1, None),
+        (Fate.RETRY, "deferred", 1, timedelta(minutes=30)),
+        (Fate.REFUSED, "rejected", 1, None),
+        (Fate.UNKNOWN, "unknown", 1, timedelta(minutes=15)),
+        (Fate.HELD, "queued", 0, timedelta()),
+    ],
+)
+def test_journal_settles_as_the_ledger_would_have(
+    sessions: Sessions,
+    claims: list[Claim],
+    now: datetime,
+    tmp_path: Path,
+    fate: Fate,
+    state: str,
+    attempts: int,
+    waits: timedelta | None,
+) -> None:
+    with open_journal(tmp_path, "host:1:a") as journal:
+        journal.keep([(claims[0], Outcome(claims[0].id, fate, "dot", 450, "words"))], "smtp")
+
+        replay(journal, sessions, now)
+
+    row = read_deliveries(sessions)[0]
+    assert (row.state, row.attempts) == (state, attempts)
+    if waits is not None:
+        assert row.next_at == now + waits
+
+
+def test_journal_of_a_dead_process_is_carried_over_and_of_a_living_one_is_not(
+    sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path
+) -> None:
+    with open_journal(tmp_path, "host:1:a") as dead:
+        dead.keep([accepted(claims[0])], "smtp")
+    with (
+        open_journal(tmp_path, "host:2:b") as living,
+        open_journal(tmp_path, "host:3:c") as journal,
+    ):
+        living.keep([accepted(claims[1])], "smtp")
+
+        carried = replay(journal, sessions, now)
+        states = read_states(sessions)
+        later = replay(living, sessions, now)
+
+    assert (carried, states) == (1, ["accepted", "handing_off", "handing_off"])
+    assert (later, read_states(sessions)) == (1, ["accepted", "accepted", "handing_off"])
+
+
+def test_journal_corrects_who_took_us_for_dead(
+    sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path
+) -> None:
+    with sessions() as session:
+        ledger.recover(session, now, LEASE, sole_sender=True)
+    with open_journal(tmp_path, "host:1:a") as journal:
+        journal.keep([accepted(claims[0])], "smtp")
+
+        replay(journal, sessions, now)
+
+    assert read_states(sessions) == ["accepted", "unknown", "unknown"]
+
+
+def test_journal_leaves_a_mail_alone_that_was_claimed_anew(
+    sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path
+) -> None:
+    with sessions() as session:
+        ledger.recover(session, now, timedelta(), sole_sender=True)
+        ledger.requeue_unknown(session, now)
+        ledger.claim_newsletter(session, "other", now, LEASE, 1)
+    with open_journal(tmp_path, "host:1:a") as journal:
+        journal.keep([accepted(claims[0])], "smtp")
+
+        carried = replay(journal, sessions, now)
+
+    assert (carried, read_states(sessions)) == (1, ["claimed", "queued", "queued"])
+
+
+def test_journal_reads_past_a_line_that_broke_off(
+    sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path
+) -> None:
+    with open_journal(tmp_path, "host:1:a") as dead:
+        dead.keep([accepted(claims[0]), accepted(claims[1])], "smtp")
+    file = next(tmp_path.glob("*.outcomes"))
+    file.write_bytes(file.read_bytes()[:-20])
+    with open_journal(tmp_path, "host:2:b") as journal:
+        carried = replay(journal, sessions, now)
+
+    assert (carried, read_states(sessions)) == (1, ["accepted", "handing_off", "handing_off"])
+
+
+def test_journal_is_kept_from_other_eyes_and_names_nobody(
+    claims: list[Claim], tmp_path: Path
+) -> None:
+    with open_journal(tmp_path / "journal", "host:1:a") as journal:
+        journal.keep([accepted(claims[0])], "smtp")
+
+    file = next((tmp_path / "journal").iterdir())
+    line = json.loads(file.read_text(encoding="utf-8"))
+    assert file.name == "host-1-a.outcomes"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "example.org" not in file.read_text(encoding="utf-8")
+    assert line["delivery"] == claims[0].id
+
+
+def test_journal_that_cannot_be_written_says_so(claims: list[Claim], tmp_path: Path) -> None:
+    in_the_way = tmp_path / "journal"
+    in_the_way.write_text("a file where the folder should be", encoding="utf-8")
+
+    with open_journal(in_the_way, "host:1:a") as journal, pytest.raises(OSError, match="journal"):
+        journal.keep([accepted(claims[0])], "smtp")
