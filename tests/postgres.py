@@ -27,6 +27,59 @@ def find_binaries() -> Path:
     return versions[-1].parent
 
 
+class Cluster:
+    """A server whose data lie in `folder`; it can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._data = folder, folder / "data"
+        self._binaries = find_binaries()
+        # The server refuses to run as root, so root hands it to the account Debian made for it.
+        self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self._as_user:
+            owner = pwd.getpwnam("postgres")
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@/postgres?host={self._folder}"
+
+    def create(self) -> None:
+        options = "-A trust -U postgres --no-sync -E UTF8 --locale=C.UTF-8"
+        self._run("initdb", "-D", str(self._data), *options.split(), stdout=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        options = f"-k {self._folder} -c listen_addresses='' -c fsync=off -c max_connections=60"
+        self._run(*self._control, "-o", options, "-l", str(self._folder / "log"), "start")
+
+    def stop(self) -> None:
+        """As a crash would: nobody is asked to finish."""
+        self._run(*self._control, "-m", "immediate", "stop")
+
+    @property
+    def _control(self) -> list[str]:
+        return ["pg_ctl", "-D", str(self._data), "-w", "-s"]
+
+    def _run(self, program: str, *arguments: str, stdout: int | None = None) -> None:
+        command = [*self._as_user, str(self._binaries / program), *arguments]
+        subprocess.run(command, check=True, stdout=stdout)
+
+
+@contextmanager
+def run_cluster() -> Iterator[Cluster]:
+    """A running server of its own, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="mailer-pg-"))
+    try:
+        cluster = Cluster(folder)
+        cluster.create()
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def run_postgres() -> Iterator[str]:
     """The address of a running server, as `postgresql://…/postgres`; gone afterwards."""
@@ -34,37 +87,5 @@ def run_postgres() -> Iterator[str]:
     if given:
         yield given
         return
-    binaries = find_binaries()
-    folder = Path(tempfile.mkdtemp(prefix="mailer-pg-"))
-    # The server refuses to run as root, so root hands it to the account Debian made for it.
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_user:
-        owner = pwd.getpwnam("postgres")
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-    data = folder / "data"
-    pg_ctl = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-w", "-s"]
-    try:
-        subprocess.run(
-            [
-                *as_user,
-                str(binaries / "initdb"),
-                "-D",
-                str(data),
-                "-A",
-                "trust",
-                "-U",
-                "postgres",
-                "--no-sync",
-                "-E",
-                "UTF8",
-                "--locale=C.UTF-8",
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=60"
-        subprocess.run([*pg_ctl, "-o", options, "-l", str(folder / "log"), "start"], check=True)
-        yield f"postgresql://postgres@/postgres?host={folder}"
-    finally:
-        subprocess.run([*pg_ctl, "-m", "immediate", "stop"], check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+    with run_cluster() as cluster:
+        yield cluster.url

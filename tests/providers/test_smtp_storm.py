@@ -122,12 +122,13 @@ def test_both_sides_agree_on_what_was_delivered(
     mails = some_long(numbered(MAILS), dice)
     storm = Storm(name, extensions, certificate.server_context() if security == "tls" else None)
     settings: dict[str, Any] = {
+        "host": "localhost",
+        "security": security,
         "connections": connections,
         "messages_per_connection": 20,
         "reply_seconds": 0.8,
     }
-    where: dict[str, Any] = {"host": "localhost", "security": security}
-    with run(storm) as server, sender_to(server.port, **settings, **where) as sender:
+    with run(storm) as server, sender_to(server.port, **settings) as sender:
         rounds = weather(sender, mails, dice)
 
     for work in rounds:
