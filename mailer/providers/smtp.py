@@ -7,7 +7,6 @@ Opening and saying goodbye may wait for the network, so they happen in threads b
 
 import math
 import selectors
-from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from enum import Enum
 from time import monotonic
 from typing import Literal
 
-from mailer.providers.base import VERDICT_HOLDS, Fate, Mail, Outcome, ProviderDown, Work
+from mailer.providers.base import VERDICT_HOLDS, ProviderDown, Work
 from mailer.providers.smtp_channel import Channel
+from mailer.providers.smtp_desk import Desk, Record
 from mailer.providers.smtp_doors import Doors
-from mailer.providers.smtp_envelope import fault_of, limit_of
-from mailer.providers.smtp_session import LEAVING, LineLostError, Reply
+from mailer.providers.smtp_session import LineLostError, Reply
 from mailer.providers.smtp_talk import Talk, Wait, converse
 from mailer.sections import Smtp
 
@@ -30,7 +29,6 @@ REFUSED_DOOR_SECONDS = 30
 """How long not to knock for one more connection when the server lets in no more of them."""
 
 _LOOK_UP_SECONDS = 1.0
-_MOST_UNWRITTEN = 100
 
 
 class _Nothing(Enum):
@@ -71,22 +69,13 @@ class SmtpSender:
         # How many connections the server lets in, as far as we know.
         self._room = config.connections
         self._knock_again_at = 0.0
-        self._stumbled: set[int] = set()
-        # Answers to dots that were lost, in a row.
-        self._silences = 0
+        self._record = Record()
         self._is_ready = False
 
     def send(self, work: Work) -> None:
         """See Sender. Opens further connections while mail waits for one."""
         self._work = work
-        self._fault: ProviderDown | None = None
-        self._accepted = 0
-        self._strikes: dict[int, int] = {}
-        self._waiting: deque[Mail] = deque()
-        self._again: deque[Mail] = deque()
-        self._outcomes: list[Outcome] = []
-        self._asking: dict[Channel, int] = {}
-        self._is_telling = False
+        self._desk = Desk(work, self._config, self._record, self._hopes_for_fresh)
         self._get_ready()
         with ExitStack() as undo:
             # Should the ledger fail in the middle, no dot may follow that nobody counts.
@@ -94,8 +83,8 @@ class SmtpSender:
             while self._go_round():
                 self._listen()
             undo.pop_all()
-        if self._fault:
-            raise self._fault
+        if self._desk.fault:
+            raise self._desk.fault
 
     def close(self) -> None:
         if not self._is_ready:
@@ -125,87 +114,15 @@ class SmtpSender:
         for line in [line for line in self._lines.values() if line.channel.has_spoken()]:
             self._drop(line)
 
-    def next_mail(self, channel: Channel) -> Mail | None:
-        """The next mail that may be offered over `channel`."""
-        if self._fault or channel.used >= self._config.messages_per_connection:
-            return None
-        # What cannot be sent at all must be written down now and then, too.
-        while len(self._outcomes) < _MOST_UNWRITTEN and (mail := self._pick(channel)):
-            problem = fault_of(mail) or limit_of(mail, channel.extensions)
-            if problem is None:
-                channel.used += 1
-                return mail
-            self.settle(problem)
-        return None
-
-    def ask(self, channel: Channel, key: int) -> None:
-        """The mail is all sent but its dot: it wants to pass with the next commit."""
-        self._asking[channel] = key
-
-    def settle(self, outcome: Outcome) -> None:
-        """Keep it for the next commit."""
-        self._accepted += outcome.fate is Fate.ACCEPTED
-        self._outcomes.append(outcome)
-        if outcome.fate is Fate.UNKNOWN:
-            self._silences += 1
-        elif outcome.fate is not Fate.HELD and outcome.phase == "dot":
-            self._silences = 0
-        if self._silences > 2 * self._config.connections:
-            # One on each connection may be a restart; twice that many, and no more mails must
-            # be spent on a server that does not say what becomes of them.
-            self._fault = self._fault or ProviderDown(outcome.text, outcome.code)
-
-    def give_back(self, mail: Mail, channel: Channel, words: str, code: int) -> None:
-        """Offer it again on a fresh connection: servers drop those that were used enough. Where a
-        fresh one breaks, too, it is the server's fault the first time. If it happens again at
-        the very same mail, or while others go through, that mail steps aside and the others get
-        their turn: one poisoned address must not hold up everybody."""
-        is_first = mail.key not in self._strikes
-        if channel.used > 1 or (is_first and not code):
-            if channel.used == 1:
-                self._strikes[mail.key] = self._accepted
-            self._again.append(mail)
-        elif mail.key in self._stumbled or self._accepted > self._strikes.get(
-            mail.key, self._accepted
-        ):
-            self._stumbled.discard(mail.key)
-            self.settle(Outcome(mail.key, Fate.RETRY, "envelope", code, words))
-        else:
-            self._stumbled.add(mail.key)
-            self._fault = ProviderDown(words, code)
-
-    def turn_back(self, mail: Mail, place: int, words: str, code: int) -> None:
-        """It asks for a verdict again when it is offered again, after all that was before it; but
-        a mail that is turned back each time steps aside as above."""
-        if mail.key in self._stumbled:
-            self._stumbled.discard(mail.key)
-            self.settle(Outcome(mail.key, Fate.RETRY, "dot", code, words))
-            return
-        self.settle(Outcome(mail.key, Fate.HELD, "dot", code, words))
-        self._stumbled.add(mail.key)
-        if place == 1 or code not in (LEAVING, 0):
-            said = f"The mail server answered {code} {words}" if code else words
-            self._fault = ProviderDown(said, code)
-
-    def _pick(self, channel: Channel) -> Mail | None:
-        if self._again and channel.used == 0:
-            return self._again.popleft()
-        if self._again and not (self._doors.opening or self._may_knock()):
-            # What was lost on a connection that others had used asks for a fresh one.
-            return None
-        if self._waiting:
-            return self._waiting.popleft()
-        return None if self._is_telling else self._work.take()
-
     def _go_round(self) -> bool:
         """Everything that needs no waiting. False when there is nothing to wait for, either."""
         self._staff()
-        while self._outcomes or self._asking:
+        while self._desk.has_business:
             self._commit()
             self._staff()
         if any(line.talk for line in self._lines.values()):
             return True
-        is_awaited = bool(self._waiting or self._again) and self._fault is None
+        is_awaited = self._desk.waiting > 0 and self._desk.fault is None
         return is_awaited and self._doors.opening > 0
 
     def _staff(self) -> None:
@@ -219,30 +136,28 @@ class SmtpSender:
         if line.channel.used and line.channel.has_spoken():
             self._drop(line)
             return
-        mail = self.next_mail(line.channel)
+        channel = line.channel
+        mail = self._desk.next_mail(channel)
         if mail is None:
-            if self._again and line.channel.used:
-                self._retire(line)  # makes room for a fresh one
-            elif line.channel.used >= self._config.messages_per_connection:
+            is_worn = channel.used >= self._config.messages_per_connection
+            if is_worn or (self._desk.wants_fresh and channel.used):
                 self._retire(line)
             return
-        talk = line.talk = converse(line.channel, self, mail)
+        talk = line.talk = converse(channel, self._desk, mail)
         self._advance(line, lambda: next(talk))
 
     def _may_knock(self) -> bool:
         taken = len(self._lines) + self._doors.opening
         if self._room < self._config.connections and monotonic() >= self._knock_again_at:
             self._room = self._config.connections
-        return self._fault is None and taken < self._room
+        return self._desk.fault is None and taken < self._room
+
+    def _hopes_for_fresh(self) -> bool:
+        return self._doors.opening > 0 or self._may_knock()
 
     def _has_waiting(self) -> bool:
         """Whether there is more mail than doors being opened for it."""
-        if len(self._waiting) + len(self._again) > self._doors.opening:
-            return True
-        mail = self._work.take()
-        if mail:
-            self._waiting.append(mail)
-        return mail is not None
+        return self._desk.waiting > self._doors.opening or self._desk.fetch()
 
     def _commit(self) -> None:
         """Both commits of every connection that is waiting for one, in one transaction.
@@ -250,25 +165,15 @@ class SmtpSender:
         Here and not in a thread: handing the interpreter lock to and fro costs more than the
         database's work does (docs/decisions.md).
         """
-        outcomes, self._outcomes = self._outcomes, []
-        asking, self._asking = self._asking, {}
-        self._lay_out(len(asking))
+        outcomes, asking = self._desk.collect()
+        self._desk.lay_out(len(asking))
         began = monotonic()
         passed = self._work.commit(outcomes, list(asking.values()))
-        self._is_telling = True
+        self._desk.is_telling = True
         for channel, key in asking.items():
             may_pass = key in passed and monotonic() - began < VERDICT_HOLDS
             self._tell(self._lines[channel], may_pass=may_pass)
-        self._is_telling = False
-
-    def _lay_out(self, count: int) -> None:
-        """Have mails at hand that can follow: to take one may need time, and between a verdict
-        and its dot there must be none in which somebody else could take us for dead."""
-        while self._fault is None and len(self._waiting) < count:
-            mail = self._work.take()
-            if mail is None:
-                return
-            self._waiting.append(mail)
+        self._desk.is_telling = False
 
     def _listen(self) -> None:
         for key, events in self._selector.select(_LOOK_UP_SECONDS):
@@ -311,7 +216,7 @@ class SmtpSender:
             self._room = taken
             self._knock_again_at = monotonic() + REFUSED_DOOR_SECONDS
         else:
-            self._fault = self._fault or fault
+            self._desk.fault = self._desk.fault or fault
 
     def _hurry(self) -> None:
         """End what has been waited for too long."""

@@ -8,10 +8,10 @@ verdict is harmless, and only the answer to the dot can be lost.
 
 from collections.abc import Generator
 from enum import Enum
-from typing import Protocol
 
 from mailer.providers.base import Fate, Mail, Outcome
 from mailer.providers.smtp_channel import Channel
+from mailer.providers.smtp_desk import Desk
 from mailer.providers.smtp_envelope import commands, final_dot, stuffed
 from mailer.providers.smtp_session import LEAVING, SEND_BODY, LineLostError, Reply
 
@@ -31,25 +31,6 @@ class Wait(Enum):
 
 
 Talk = Generator[Wait, Reply | bool | None, None]
-
-
-class Desk(Protocol):
-    """Who a conversation gets its mails from, and tells what became of them."""
-
-    def next_mail(self, channel: Channel) -> Mail | None: ...
-
-    def ask(self, channel: Channel, key: int) -> None: ...
-
-    def settle(self, outcome: Outcome) -> None: ...
-
-    def give_back(self, mail: Mail, channel: Channel, words: str, code: int) -> None:
-        """The mail did not get as far as its verdict, and that need not be its own fault."""
-        ...
-
-    def turn_back(self, mail: Mail, place: int, words: str, code: int) -> None:
-        """The mail may pass, but the server does not take it, for a reason of its own. `place`:
-        how many mails this connection was used for, this one included."""
-        ...
 
 
 class _TurnedAwayError(Exception):

@@ -106,12 +106,12 @@ def _write(session: Session, roster: Roster, *, is_empty: bool) -> int:
 
 
 def _has_begun(session: Session, roster: Roster) -> bool:
-    query = select(Delivery.id).where(
+    query = select(func.count()).where(
         Delivery.newsletter_id == roster.newsletter.id,
         Delivery.subscriber_id > roster.after,
         Delivery.subscriber_id <= roster.up_to,
     )
-    return session.scalar(query.limit(1)) is not None
+    return session.scalar(query) != 0
 
 
 def _has_empty_letters(session: Session, newsletter: Newsletter) -> bool:
@@ -121,8 +121,10 @@ def _has_empty_letters(session: Session, newsletter: Newsletter) -> bool:
 
 def is_written(session: Session, roster: Roster) -> bool:
     """Whether everybody on it is in the ledger."""
-    query = select(Subscriber.id).where(*_is_on(roster), ~_has_row(roster))
-    return session.scalar(query.limit(1)) is None
+    # Asked for the first one only, PostgreSQL would look for it through the whole table: it hopes
+    # to find one, and mostly there is none.
+    query = select(func.count()).select_from(Subscriber)
+    return session.scalar(query.where(*_is_on(roster), ~_has_row(roster))) == 0
 
 
 def list_kinds(session: Session, roster: Roster, limit: int) -> list[Kind]:

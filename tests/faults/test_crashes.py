@@ -179,6 +179,23 @@ def test_worker_leaves_an_answer_lost_twice_to_a_person(
     assert account.by_state == {DeliveryState.UNKNOWN: 1}
 
 
+def test_worker_leaves_a_lost_answer_alone_where_the_operator_says_so(
+    install_worker: Install, url: str, sink: Sink
+) -> None:
+    """F3 under `engine.resend_unknown = false`: the first crash leaves it to a person already."""
+    worker = install_worker(url, sink.port, engine={"resend_unknown": False})
+    newsletter_id = start_newsletter(worker, 3)
+
+    crash(worker, "after_outcome")
+    send_to_the_end(worker, newsletter_id)
+
+    copies = read_copies(mail.content for mail in sink.mails())
+    expect_whole(worker, newsletter_id, copies)
+    assert count_repeats(copies) == 0
+    account = read_account(worker.parts.sessions, newsletter_id)
+    assert account.by_state == {DeliveryState.ACCEPTED: 2, DeliveryState.UNKNOWN: 1}
+
+
 def test_confirmation_in_hand_at_a_crash_goes_again_at_once(
     install_worker: Install, sqlite_url: str, sink: Sink
 ) -> None:

@@ -76,7 +76,8 @@ def test_no_more_connections_are_opened_than_there_is_mail() -> None:
         with sender_to(server.port, connections=16) as sender:
             hand_over(sender, several(2))
 
-        assert server.verbs().count("CONNECT") == 2
+        # Fewer when the first one has carried both before the second one is let in.
+        assert server.verbs().count("CONNECT") in (1, 2)
 
 
 class LateWork(FakeWork):
