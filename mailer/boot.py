@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailer import clock
 from mailer.clock import Clock
 from mailer.config import Config, load
+from mailer.domain.delivery import UNKNOWN_WAIT
 from mailer.domain.errors import Refused
 from mailer.message.dkim import build_signer
 from mailer.message.links import Links
@@ -147,7 +148,13 @@ class Parts:
         return Signing(build_signer(self.config.dkim, mail.from_address))
 
     def build_timetable(self) -> Timetable:
-        return Timetable(self.sessions, self.renderer, self.config.site.base_url, self.clock)
+        return Timetable(
+            self.sessions,
+            self.renderer,
+            self.config.site.base_url,
+            self.clock,
+            UNKNOWN_WAIT if self.config.engine.resend_unknown else None,
+        )
 
     def build_service(self) -> Service | CeleryService:
         """The worker as threads of this process; with the demo's provider, its mail server too.

@@ -129,8 +129,8 @@ class Desk:
 
     def turn_back(self, mail: Mail, place: int, words: str, code: int) -> None:
         """The server did not take a mail that may pass, for a reason of its own; `place` counts the
-        mails of its connection. It asks for a verdict again when it is offered again, after all that was before it; but
-        a mail that is turned back each time steps aside as above."""
+        mails of its connection. The mail asks for a verdict again when it is offered again, after
+        all that was before it; one that is turned back each time steps aside as above."""
         if mail.key in self._record.stumbled:
             self._record.stumbled.discard(mail.key)
             self.settle(Outcome(mail.key, Fate.RETRY, "dot", code, words))

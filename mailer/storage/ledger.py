@@ -398,14 +398,14 @@ def list_owners(session: Session) -> list[str]:
 def recover(
     session: Session,
     now: datetime,
-    wait: timedelta,
+    wait: timedelta | None,
     *,
     sole_sender: bool = False,
     dead_owners: Iterable[str] = (),
 ) -> tuple[int, int]:
     """Take over from a process that died: what it had only claimed is queued again, what it was
-    handing off is `unknown` until `wait` is over (mail that a person asked for: at once, up to its
-    cap). Returns both counts.
+    handing off is `unknown` until `wait` is over, or for good if that is None (mail that a person
+    asked for: sent again at once, up to its cap). Returns both counts.
 
     `sole_sender`: the caller holds the lock that proves every other process dead. `dead_owners`:
     processes that are known to be dead. Otherwise only rows whose lease has run out are touched.
@@ -424,10 +424,11 @@ def recover(
         and_(in_hand, Delivery.newsletter_id.is_(None), Delivery.attempts < TRANSACTIONAL_ATTEMPTS),
         {"state": _S.UNKNOWN, "next_at": now, "is_repeat": True, "changed_at": now},
     )
+    again_at = now + wait if wait is not None else None
     waiting = _take_over(
         session,
         and_(in_hand, ~Delivery.is_repeat),
-        {"state": _S.UNKNOWN, "next_at": now + wait, "is_repeat": True, "changed_at": now},
+        {"state": _S.UNKNOWN, "next_at": again_at, "is_repeat": True, "changed_at": now},
     )
     final = _take_over(session, in_hand, {"state": _S.UNKNOWN, "next_at": None, "changed_at": now})
     return queued, urgent + waiting + final

@@ -78,7 +78,6 @@ class Preparation:
         if newsletter.state != NewsletterState.PREPARING:
             return False
         self._yields = has_one_writer(session)
-        rosters.expect_many(session)
         if self._edition is None:
             self._edition = open_edition(session, newsletter, self._renderer, self._base_url, now)
         return self._go_on(session, newsletter, self._edition, now, readers or self._readers.size)
@@ -104,6 +103,7 @@ class Preparation:
         roster = _next_roster(session, newsletter, edition, readers, now)
         if roster is None:
             return self._finish(session, newsletter, edition, now)
+        rosters.expect_many(session)
         if not self._kinds:
             self._kinds = _write_rows(session, roster)
         self._was_writing = bool(self._kinds)

@@ -10,7 +10,6 @@ from typing import Protocol
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from mailer.clock import Clock
-from mailer.domain.delivery import UNKNOWN_WAIT
 from mailer.storage import ledger
 from mailer.storage.db import Sessions
 from mailer.worker.engine import Engine
@@ -54,7 +53,8 @@ class Service:
         # What a predecessor knew counts more than what its death would let us conclude.
         engine.mend()
         with self._sessions() as session:
-            ledger.recover(session, self._clock(), UNKNOWN_WAIT, sole_sender=sole_sender)
+            wait = self._timetable.unknown_wait
+            ledger.recover(session, self._clock(), wait, sole_sender=sole_sender)
         self._timetable.sort_out_mail()
         self._thread = threading.Thread(
             target=engine.run, args=(self._stop,), name="engine", daemon=True

@@ -6,6 +6,7 @@ ticks at once do nothing twice.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic, sleep
 
 import structlog
@@ -34,12 +35,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """The jobs, each a method that opens its own transactions."""
+    """The jobs, each a method that opens its own transactions. `unknown_wait`: after how long a
+    newsletter mail of a dead process is sent once more; None leaves it to a coordinator."""
 
     sessions: Sessions
     renderer: Renderer
     base_url: str
     clock: Clock
+    unknown_wait: timedelta | None = UNKNOWN_WAIT
 
     def jobs(self) -> tuple[tuple[float, Callable[[], None]], ...]:
         """Seconds between runs, and what is run."""
@@ -102,7 +105,7 @@ class Timetable:
         with self.sessions() as session:
             now = self.clock()
             dead = list_dead(session, ledger.list_owners(session))
-            ledger.recover(session, now, UNKNOWN_WAIT, dead_owners=dead)
+            ledger.recover(session, now, self.unknown_wait, dead_owners=dead)
             ledger.requeue_unknown(session, now)
             ledger.cancel_left_over(session, now)
             ledger.expire(session, now)
