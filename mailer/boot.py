@@ -154,6 +154,7 @@ class Parts:
             self.config.site.base_url,
             self.clock,
             UNKNOWN_WAIT if self.config.engine.resend_unknown else None,
+            self.reading,
         )
 
     def build_service(self) -> Service | CeleryService:

@@ -26,6 +26,9 @@ from mailer.providers.words import tidy
 from mailer.sections import Brevo
 
 IDLE_SECONDS = 20
+MOST_SILENCES = 2
+"""Requests in a row whose fate is unknown, before no more mails are spent on finding out."""
+
 LONGEST_WAIT = timedelta(days=1)
 
 # Brevo's own words in the answer's "code".
@@ -78,6 +81,7 @@ class BrevoSender:
         self._config = config
         self._now = now
         self._is_proven = False
+        self._silences = 0
         self._last_used = self._asked_at = monotonic()
         self._session = requests.Session()
         # No password from a netrc file, no proxy from the environment.
@@ -110,7 +114,9 @@ class BrevoSender:
         self._session.close()
 
     def _take(self, work: Work) -> list[Mail]:
-        mails = (work.take() for _ in range(self._config.batch_size))
+        # After too many lost answers one mail is enough to find out how things are.
+        size = 1 if self._silences >= MOST_SILENCES else self._config.batch_size
+        mails = (work.take() for _ in range(size))
         return [mail for mail in takewhile(lambda mail: mail is not None, mails) if mail]
 
     def _send_group(self, group: list[Letter], work: Work) -> None:
@@ -122,6 +128,18 @@ class BrevoSender:
         work.commit(_alike(shut, Fate.HELD, 0, ""), [])
         for outcomes in self._hand_over(passed) if passed else ():
             work.commit(outcomes, [])
+            self._count_silence(outcomes)
+
+    def _count_silence(self, outcomes: Sequence[Outcome]) -> None:
+        """Raise ProviderDown for a service that keeps mails to itself, once it did so in a row:
+        the account may be in order while every mail ends unknown."""
+        if any(outcome.fate is not Fate.UNKNOWN for outcome in outcomes):
+            self._silences = 0
+            return
+        self._silences += 1
+        if self._silences >= MOST_SILENCES:
+            last = outcomes[-1]
+            raise ProviderDown(f"Brevo does not say what becomes of mails: {last.text}", last.code)
 
     def _prove(self) -> None:
         if self._is_proven:

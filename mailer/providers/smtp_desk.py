@@ -98,6 +98,8 @@ class Desk:
     def settle(self, outcome: Outcome) -> None:
         """Keep it for the next commit."""
         self._accepted += outcome.fate is Fate.ACCEPTED
+        if outcome.fate is not Fate.HELD:
+            self._record.stumbled.discard(outcome.key)
         self._outcomes.append(outcome)
         if outcome.fate is Fate.UNKNOWN:
             self._record.silences += 1

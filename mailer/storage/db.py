@@ -33,6 +33,15 @@ TURN_SECONDS = 0.025
 """How long a job of many transactions leaves SQLite to others after each of them. Whoever waits
 for its lock looks again that often during the first tenth of a second, and less and less later."""
 
+NOTICES_SILENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""For libpq: a database that is gone without a word is noticed within a minute, not after hours."""
+
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -133,7 +142,12 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     try:
-        engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), pool_size=pool_size)
+        if url.startswith("sqlite"):
+            engine = create_engine(url, pool_size=pool_size)
+        else:
+            engine = create_engine(
+                url, pool_pre_ping=True, pool_size=pool_size, connect_args=NOTICES_SILENCE
+            )
     except ModuleNotFoundError as missing:
         raise Refused(
             "PostgreSQL needs one more package: run `pip install 'mailer[postgres]'`."

@@ -119,6 +119,7 @@ class Claim(NamedTuple):
     is_repeat: bool
     expires_at: datetime
     created_at: datetime
+    next_at: datetime
 
 
 def list_moments(

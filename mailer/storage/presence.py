@@ -28,8 +28,13 @@ class Presence:
         self.leave()
         connection = self._database.connect().execution_options(isolation_level="AUTOCOMMIT")
         connection.detach()  # back in the pool the lock would outlive us
-        connection.execute(select(func.pg_advisory_lock(_key(self._owner))))
-        self._connection = connection
+        # Never waiting: should the database still hold it for a connection of ours that broke, that
+        # proves us alive as well, and the next announcement tries again.
+        is_ours = connection.scalar(select(func.pg_try_advisory_lock(_key(self._owner))))
+        if is_ours:
+            self._connection = connection
+        else:
+            connection.close()
 
     def leave(self) -> None:
         """Be dead, as far as others can tell."""

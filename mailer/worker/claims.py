@@ -21,7 +21,7 @@ from mailer.worker.crash import crash_point
 LOOK_AROUND_SECONDS = 1.0
 """How long somebody may wait for a confirmation while ten thousand digests go out."""
 
-RENEW_SECONDS = 60.0
+RENEW_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,10 @@ class Claims:
                 throttles.give_back(session, self._limits, released)
         self._queue.clear()
         self._is_stale = False
+
+    def free_places(self, session: Session, number: int) -> None:
+        """So many mails did not leave after all: others may go in their place."""
+        throttles.give_back(session, self._limits, number)
 
     def forget(self) -> None:
         """Let go of everything, begun or not: nothing is being handed over any more."""

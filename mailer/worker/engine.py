@@ -98,7 +98,7 @@ class Engine:
         except ProviderDown as fault:
             self._trip(fault)
         self._must_mend |= going.is_broken
-        if going.has_loose_ends or len(self._claims):
+        if not self._must_mend and (going.has_loose_ends or len(self._claims)):
             self._claims.forget()
         return going.tried
 

@@ -9,9 +9,9 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 import structlog
 from sqlalchemy.orm import Session
@@ -33,8 +33,9 @@ class Journal:
     the process."""
 
     def __init__(self, folder: Path, owner: str) -> None:
-        self._path = folder / f"{owner.replace(':', '-').replace('/', '-')}{SUFFIX}"
+        self._folder, self._name = folder, owner.replace(":", "-").replace("/", "-")
         self._stream: IO[str] | None = None
+        self._path: Path | None = None
 
     def keep(self, settled: Sequence[tuple[Claim, Outcome]], provider: str) -> None:
         """Write these down and force them to the disk. Raises OSError when that cannot be done."""
@@ -58,33 +59,45 @@ class Journal:
         """Carry every line that no living process holds, and our own, over into the ledger.
         Returns how many there were. What was carried over before changes nothing."""
         replayed = 0
-        for path in sorted(self._path.parent.glob(f"*{SUFFIX}")):
-            with suppress(FileNotFoundError), path.open("r+", encoding="utf-8") as stream:
-                if path != self._path and not _lock(stream):
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+            try:
+                stream = path.open("r+", encoding="utf-8")
+            except OSError as error:
+                if not isinstance(error, FileNotFoundError):
+                    log.warning("a journal cannot be read", file=path.name, error=str(error))
+                continue
+            with stream:
+                is_free = path == self._path or _lock(stream)
+                if not (is_free and _is_there(stream)):
                     continue
                 entries = list(_read(stream))
                 with sessions() as session:
                     _carry_over(session, entries, clock, resends_unknown=resends_unknown)
-                self._close_if_own(path)
                 path.unlink()
+                self._close_if_own(path)
                 replayed += len(entries)
         if replayed:
             log.info("outcomes carried over from the journal", number=replayed)
         return replayed
 
     def _open(self) -> IO[str]:
-        if self._stream is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = self._path.open("a", encoding="utf-8")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        while self._stream is None:
+            # A new name each time: nobody who still reads the last file can remove this one.
+            path = self._folder / f"{self._name}-{uuid4().hex[:8]}{SUFFIX}"
+            stream = path.open("x", encoding="utf-8")
             # It names nobody, but the servers' words may.
-            self._path.chmod(0o600)
-            _lock(self._stream)
+            path.chmod(0o600)
+            if _lock(stream) and _is_there(stream):
+                self._stream, self._path = stream, path
+            else:
+                stream.close()  # somebody took it for a dead process's before it was locked
         return self._stream
 
     def _close_if_own(self, path: Path) -> None:
         if path == self._path and self._stream:
             self._stream.close()
-            self._stream = None
+            self._stream = self._path = None
 
 
 def _lock(stream: IO[str]) -> bool:
@@ -93,6 +106,11 @@ def _lock(stream: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _is_there(stream: IO[str]) -> bool:
+    """Whether the file still has a name: a lock on one that was removed is worth nothing."""
+    return os.fstat(stream.fileno()).st_nlink > 0
 
 
 def _read(stream: IO[str]) -> Iterator[dict[str, Any]]:

@@ -61,6 +61,7 @@ class Round:
         self._tools = tools
         self._prepared: deque[tuple[Claim, Finish]] = deque()
         self._begun: dict[int, Claim] = {}
+        self._pauses: dict[int, str] = {}
         self.tried = 0
         self.is_broken = False
         self._is_up = False
@@ -103,44 +104,63 @@ class Round:
             self._break(error)
             self._tools.keep(settled)
             return frozenset()
+        except Exception:
+            self._tools.keep(settled)
+            raise
         if len(passed) < len(keys):
             self._tools.claims.doubt()
         self.tried += sum(outcome.fate is not Fate.HELD for outcome in outcomes)
         _crash_after(outcomes, keys)
+        self._look_back(settled)
         if not self._is_up and any(o.fate in (Fate.ACCEPTED, Fate.REFUSED) for o in outcomes):
             self._is_up = True
             self._tools.note_health()
         return passed
+
+    def _look_back(self, settled: Sequence[Settled]) -> None:
+        self._watch(settled)
+        try:
+            self._pause()
+        except SQLAlchemyError as error:
+            self._break(error)
 
     def _write(
         self, session: Session, settled: Sequence[Settled], keys: Sequence[int]
     ) -> frozenset[int]:
         now = self._tools.clock()
         self._tools.settler.settle(session, settled, now)
-        self._watch(session, settled, now)
+        held = sum(outcome.fate is Fate.HELD for _, outcome in settled)
+        self._tools.claims.free_places(session, held)
         return ledger.hand_off(session, [(key, self._begun[key].generation) for key in keys], now)
 
-    def _watch(self, session: Session, settled: Sequence[Settled], now: datetime) -> None:
-        """Pause newsletters whose mail is refused too often, or cannot leave at all."""
+    def _watch(self, settled: Sequence[Settled]) -> None:
+        """Notice newsletters whose mail is refused too often, or cannot leave at all."""
         for claim, outcome in settled:
             if claim.newsletter_id is None:
                 continue
             if outcome.fate is Fate.UNFIT:
-                self._pause(session, claim.newsletter_id, outcome.text, now)
+                self._pauses[claim.newsletter_id] = outcome.text
             elif outcome.fate in (Fate.ACCEPTED, Fate.REFUSED):
                 refusals = self._tools.refusals.setdefault(claim.newsletter_id, Refusals())
                 refusals.note(is_refused=outcome.fate is Fate.REFUSED)
                 if outcome.fate is Fate.REFUSED and (reason := refusals.find_reason(outcome.text)):
-                    self._pause(session, claim.newsletter_id, reason, now)
+                    self._pauses[claim.newsletter_id] = reason
 
-    def _pause(self, session: Session, newsletter_id: int, reason: str, now: datetime) -> None:
-        self._tools.refusals.pop(newsletter_id, None)
-        newsletter = get_newsletter(session, newsletter_id)
-        session.refresh(newsletter, ["state"])
-        if newsletter.state == NewsletterState.SENDING:
-            log.warning("newsletter paused", newsletter=newsletter_id, reason=reason)
+    def _pause(self) -> None:
+        """Pause what `_watch` noticed: in a transaction of its own, since whoever cancels a
+        newsletter locks it before its mails, and we have just locked mails."""
+        for newsletter_id, reason in self._pauses.items():
+            with self._tools.sessions() as session:
+                newsletter = get_newsletter(session, newsletter_id)
+                newsletters.lock(session, newsletter)
+                # Somebody may have been faster.
+                if newsletter.state == NewsletterState.SENDING:
+                    log.warning("newsletter paused", newsletter=newsletter_id, reason=reason)
+                    now = self._tools.clock()
+                    newsletters.pause(session, newsletter, audit.CLOCK, now, reason[:500])
+            self._tools.refusals.pop(newsletter_id, None)
             self._tools.claims.doubt()
-            newsletters.pause(session, newsletter, audit.CLOCK, now, reason[:500])
+        self._pauses.clear()
 
     def _prepare(self) -> None:
         """Build the next mails, as far ahead as it pays."""
@@ -172,8 +192,9 @@ class Round:
                 phase="build",
                 text=str(error),
             )
-            # What one letter lacks its sisters will lack, too.
-            self._watch(session, [(claim, Outcome(claim.id, Fate.REFUSED, text=str(error)))], now)
+        # What one letter lacks its sisters will lack, too.
+        self._watch([(claim, Outcome(claim.id, Fate.REFUSED, text=str(error)))])
+        self._pause()
 
     def _break(self, error: SQLAlchemyError) -> None:
         log.warning("database out of reach", error=str(error))

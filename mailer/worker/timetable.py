@@ -11,7 +11,7 @@ from time import monotonic, sleep
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from mailer.clock import Clock
 from mailer.domain.delivery import UNKNOWN_WAIT
@@ -36,13 +36,15 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Timetable:
     """The jobs, each a method that opens its own transactions. `unknown_wait`: after how long a
-    newsletter mail of a dead process is sent once more; None leaves it to a coordinator."""
+    newsletter mail of a dead process is sent once more; None leaves it to a coordinator.
+    `reading` opens transactions that hold nobody up, where the database knows such."""
 
     sessions: Sessions
     renderer: Renderer
     base_url: str
     clock: Clock
     unknown_wait: timedelta | None = UNKNOWN_WAIT
+    reading: Sessions | None = None
 
     def jobs(self) -> tuple[tuple[float, Callable[[], None]], ...]:
         """Seconds between runs, and what is run."""
@@ -65,8 +67,8 @@ class Timetable:
         for newsletter_id in preparing:
             try:
                 self._prepare(newsletter_id)
-            except SQLAlchemyError:
-                raise  # the database's fault: the next tick goes on where this one was
+            except (OperationalError, InterfaceError):
+                raise  # the database is out of reach: the next tick goes on where this one was
             except Exception as error:
                 log.exception("newsletter cannot be prepared", newsletter=newsletter_id)
                 self._pause(newsletter_id, str(error))
@@ -101,10 +103,13 @@ class Timetable:
                 log.info("digest drafted", newsletter=newsletter.id)
 
     def sort_out_mail(self) -> None:
-        """Unknown fates whose wait is over, mail past its time, leases of dead processes."""
-        with self.sessions() as session:
-            now = self.clock()
+        """Unknown fates whose wait is over, mail past its time, what dead processes held."""
+        now = self.clock()
+        with (self.reading or self.sessions)() as session:
             dead = list_dead(session, ledger.list_owners(session))
+            if not dead and not ledger.count_left_over(session, now):
+                return
+        with self.sessions() as session:
             ledger.recover(session, now, self.unknown_wait, dead_owners=dead)
             ledger.requeue_unknown(session, now)
             ledger.cancel_left_over(session, now)

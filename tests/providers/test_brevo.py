@@ -322,6 +322,19 @@ def test_outage_makes_one_batch_unknown_and_no_more(
     assert later.asked == []
 
 
+def test_service_that_keeps_mails_to_itself_is_down(stub: BrevoStub, sender: BrevoSender) -> None:
+    """F22: the account is in order, and still every mail ends unknown."""
+    stub.answers.extend([BrevoAnswer(503, b"")] * 4)
+
+    work, down = try_to_hand_over(sender, several(200))
+    later, still_down = try_to_hand_over(sender, several(200))
+
+    assert down is not None
+    assert still_down is not None
+    assert [len(keys) for keys in work.asked] == [50, 50]
+    assert [len(keys) for keys in later.asked] == [1]
+
+
 def test_sender_recovers_with_the_service(stub: BrevoStub, sender: BrevoSender) -> None:
     stub.answers.append(WRONG_KEY)
 

@@ -8,9 +8,11 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from mailer.domain.delivery import DeliveryState
+from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.storage import accounts, ledger
 from mailer.storage.db import Sessions, open_engine, open_sessions
 from mailer.storage.deliveries import Delivery, is_to
+from mailer.storage.newsletters import Newsletter
 from mailer.storage.subscribers import list_unconfirmed_since
 from mailer.usecases import letters
 from tests.letters import start_letter
@@ -96,6 +98,10 @@ def test_the_ledger_is_asked_through_an_index(
 ) -> None:
     asked: list[tuple[str, object]] = []
     with open_sessions(engine)() as session:
+        letter = {"slug": "a", "kind": NewsletterKind.LETTER, "title": "A"}
+        state = NewsletterState.SENDING
+        session.add(Newsletter(**letter, state=state, created_at=now, changed_at=now))
+        session.flush()
         event.listen(
             engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3]))
         )

@@ -346,3 +346,200 @@ def test_transactional_mail_has_a_claim_of_its_own(
 
     assert [row.address for row in urgent] == ["new@example.org"]
     assert len(claim(sessions, now)) == 3
+
+
+def test_hand_off_judges_many_at_once(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    first, second, third = claim(sessions, now)
+    with sessions() as session:
+        make_change(session, "unsubscribes", second, newsletter_id, now)
+
+    asked = [(first.id, first.generation), (second.id, second.generation), (third.id, 7)]
+    with sessions() as session:
+        passed = ledger.hand_off(session, asked, now)
+
+    assert passed == {first.id}
+    assert read_states(sessions) == ["handing_off", "claimed", "claimed"]
+
+
+def test_hand_off_of_nothing_passes_nothing(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        assert ledger.hand_off(session, [], now) == frozenset()
+
+
+def test_hand_off_refuses_a_mail_that_is_too_late(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claimed = claim(sessions, now)[0]
+    later = now + timedelta(days=6)
+
+    passed = may_leave(sessions, claimed, later)
+    with sessions() as session:
+        ledger.settle_held(session, claimed.id, claimed.generation, later)
+
+    assert passed is False
+    assert read_states(sessions)[0] == "expired"
+
+
+def test_accept_writes_what_is_still_ours(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    first, second, _third = claim(sessions, now)
+    for each in (first, second):
+        may_leave(sessions, each, now)
+
+    answers = [
+        (first.id, first.generation, 250, "2.0.0 “ok”", "id-1"),
+        (second.id, second.generation + 1, 250, "", ""),
+    ]
+    with sessions() as session:
+        written = [ledger.accept(session, "smtp", answers, now) for _ in range(2)]
+
+    with sessions() as session:
+        row = session.get_one(Delivery, first.id)
+        kept = (row.provider, row.last_code, row.last_text, row.provider_message_id, row.next_at)
+    assert written == [{first.id}, frozenset()]
+    assert read_states(sessions) == ["accepted", "handing_off", "claimed"]
+    assert kept == ("smtp", 250, "2.0.0 “ok”", "id-1", None)
+
+
+def test_accept_believes_an_answer_that_came_after_we_were_given_up(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claimed = claim(sessions, now)[0]
+    may_leave(sessions, claimed, now)
+    with sessions() as session:
+        ledger.recover(session, now, WAIT, sole_sender=True)
+
+    with sessions() as session:
+        ledger.accept(session, "smtp", [(claimed.id, claimed.generation, 250, "", "")], now)
+    with sessions() as session:
+        again = ledger.requeue_unknown(session, now + WAIT)
+
+    assert (read_states(sessions)[0], again) == ("accepted", 0)
+
+
+def test_settle_held_takes_back_a_verdict_that_was_not_used(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claimed = claim(sessions, now)[0]
+    may_leave(sessions, claimed, now)
+
+    with sessions() as session:
+        ledger.settle_held(session, claimed.id, claimed.generation, now)
+
+    with sessions() as session:
+        row = session.get_one(Delivery, claimed.id)
+        assert (row.state.value, row.attempts) == ("queued", 0)
+
+
+def test_release_gives_back_these_or_all(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    first, second, _ = claim(sessions, now)
+    may_leave(sessions, first, now)
+
+    with sessions() as session:
+        strangers = ledger.release(session, "b", now)
+        some = ledger.release(session, "a", now, [first.id, second.id])
+    after_some = read_states(sessions)
+    with sessions() as session:
+        rest = ledger.release(session, "a", now)
+
+    assert (strangers, some, rest) == (0, 1, 1)
+    assert after_some == ["handing_off", "queued", "claimed"]
+    assert read_states(sessions) == ["handing_off", "queued", "queued"]
+
+
+def test_keep_leases_renews_our_claims_only(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claim(sessions, now, "a", 1)
+    claim(sessions, now, "b", 1)
+    end_leases(sessions)
+
+    with sessions() as session:
+        kept = ledger.keep_leases(session, "a", now, LEASE)
+
+    assert kept == 1
+    assert [lease is not None and lease > LONG_AGO for lease in read_leases(sessions)] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_put_off_gives_back_for_later(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    first, second, _ = claim(sessions, now)
+    later = now + timedelta(minutes=5)
+
+    with sessions() as session:
+        ledger.put_off(session, "a", {first.id: later}, now)
+        ledger.put_off(session, "b", {second.id: later}, now)
+
+    again = [row.id for row in claim(sessions, now, "c")]
+    due = [row.id for row in claim(sessions, later, "c")]
+    assert read_states(sessions) == ["claimed"] * 3
+    assert (again, due) == ([], [first.id])
+
+
+def test_recover_takes_over_from_who_is_known_to_be_dead(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    (first,), (second,) = claim(sessions, now, "a", 1), claim(sessions, now, "b", 1)
+    for each in (first, second):
+        may_leave(sessions, each, now)
+    with sessions() as session:
+        owners = ledger.list_owners(session)
+
+    with sessions() as session:
+        counts = ledger.recover(session, now, WAIT, dead_owners=["b"])
+
+    assert sorted(owners) == ["a", "b"]
+    assert counts == (0, 1)
+    assert read_states(sessions) == ["handing_off", "unknown", "queued"]
+
+
+@pytest.mark.parametrize(("wait", "again"), [(WAIT, 1), (None, 0)])
+def test_recover_leaves_unknown_mail_to_a_person_when_told_so(
+    sessions: Sessions,
+    newsletter_id: int,
+    now: datetime,
+    wait: timedelta | None,
+    again: int,
+) -> None:
+    may_leave(sessions, claim(sessions, now)[0], now)
+
+    with sessions() as session:
+        ledger.recover(session, now, wait, sole_sender=True)
+
+    with sessions() as session:
+        assert ledger.requeue_unknown(session, now + timedelta(days=1)) == again
+
+
+def test_mail_left_over_from_a_cancelled_newsletter_is_over(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    """They were in hand when it was cancelled, and came back unsent, or nobody knows how."""
+    first, second, third = claim(sessions, now)
+    for each in (first, second, third):
+        may_leave(sessions, each, now)
+    with sessions() as session:
+        get_newsletter(session, newsletter_id).state = NewsletterState.CANCELLED
+        ledger.cancel_open(session, newsletter_id, now)
+    with sessions() as session:
+        ledger.settle_held(session, first.id, first.generation, now)
+        later = Next(DeliveryState.DEFERRED, now + WAIT)
+        ledger.record(session, second, later, now, outcome="retry")
+        ledger.recover(session, now, WAIT, sole_sender=True)
+
+    with sessions() as session:
+        ended = ledger.cancel_left_over(session, now)
+    with sessions() as session:
+        again = ledger.requeue_unknown(session, now + WAIT)
+
+    assert (ended, again) == (2, 0)
+    assert read_states(sessions) == ["cancelled", "cancelled", "unknown"]

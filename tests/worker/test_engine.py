@@ -5,25 +5,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from mailer.clock import fixed
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import Priority
 from mailer.domain.newsletter import NewsletterState
 from mailer.providers.base import Fate, Mail, ProviderDown
 from mailer.storage.accounts import get_account
-from mailer.storage.db import Sessions
+from mailer.storage.db import Sessions, open_engine, open_sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import get_newsletter
 from mailer.storage.subscribers import Subscriber
 from mailer.usecases import letters, newsletters
 from tests.letters import WHO, start_letter
 from tests.people import add_people, add_subscriber
-from tests.worker.engines import Answer, ScriptedSender, answer, at_work, run_round
+from tests.worker.engines import (
+    Answer,
+    ScriptedSender,
+    answer,
+    at_work,
+    build_engine,
+    run_round,
+)
 from tests.worker.ledger import read_deliveries
 
 
@@ -290,6 +299,66 @@ def test_engine_writes_an_outcome_down_although_the_database_is_busy(
 
     assert rounds == [0, 0, 0]
     assert (busy, len(sender.sent), states) == ([], 1, ["accepted"])
+
+
+def test_engine_remembers_outcomes_that_it_can_write_nowhere(
+    sessions: Sessions, now: datetime, tmp_path: Path
+) -> None:
+    """F28: neither the database nor the journal can be written; nobody gets a second copy."""
+    with sessions() as session:
+        add_people(session, 3, now)
+    start_letter(sessions, now)
+    in_the_way = tmp_path / "journal"
+    in_the_way.touch()
+    sender = ScriptedSender()
+
+    @contextmanager
+    def full_disk() -> Iterator[Session]:
+        with sessions() as session:
+            yield session
+            if sender.sent and in_the_way.exists():
+                raise OperationalError("COMMIT", {}, Exception("database or disk is full"))
+
+    engine = build_engine(full_disk, sender, fixed(now), in_the_way)
+    engine.run_once()
+    held = [row.state.value for row in read_deliveries(sessions)]
+    in_the_way.unlink()
+    engine.run_once()
+    engine.shut_down()
+
+    assert held == ["handing_off", "claimed", "claimed"]
+    assert [row.state.value for row in read_deliveries(sessions)] == ["accepted"] * 3
+    assert len(sender.sent) == 3
+
+
+def test_engine_keeps_its_outcomes_when_a_person_pauses_at_the_same_moment(
+    postgres_url: str, now: datetime
+) -> None:
+    """Ten refusals pause the newsletter by themselves, and somebody is a moment faster."""
+    database = open_engine(postgres_url)
+    sessions = open_sessions(database)
+    with sessions() as session:
+        add_people(session, 12, now)
+    newsletter_id = start_letter(sessions, now)
+    readers = [f"reader{i:04}" for i in range(12)]
+    sender = ScriptedSender(**dict.fromkeys(readers, answer(Fate.REFUSED, "dot", 554, "no")))
+
+    others = ["a person"]
+
+    def be_faster(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        # It is being looked up to be locked, and is not locked yet.
+        is_looking = len(sender.sent) == 10 and "newsletter.slug" in statement
+        if is_looking and others:
+            others.clear()
+            with sessions() as session:
+                newsletters.pause(session, get_newsletter(session, newsletter_id), WHO, now)
+
+    event.listen(database, "after_cursor_execute", be_faster)
+    run_round(sessions, sender, now)
+
+    states = [row.state.value for row in read_deliveries(sessions)]
+    assert states == ["rejected"] * 10 + ["queued"] * 2
+    database.dispose()
 
 
 def test_engine_lets_questions_asked_in_bulk_wait_for_their_turn(

@@ -165,6 +165,33 @@ def test_journal_reads_past_a_line_that_broke_off(
     assert (carried, read_states(sessions)) == (1, ["accepted", "handing_off", "handing_off"])
 
 
+def test_journal_begins_a_new_file_after_each_replay(
+    sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path
+) -> None:
+    """Whoever still has the old one open cannot remove the new one by its name."""
+    with open_journal(tmp_path, "host:1:a") as journal:
+        journal.keep([accepted(claims[0])], "smtp")
+        (first,) = tmp_path.glob("*.outcomes")
+        replay(journal, sessions, now)
+        journal.keep([accepted(claims[1])], "smtp")
+        (second,) = tmp_path.glob("*.outcomes")
+
+    assert first != second
+
+
+def test_journal_that_nobody_may_read_does_not_stop_the_others(
+    sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path
+) -> None:
+    with open_journal(tmp_path, "host:1:a") as dead:
+        dead.keep([accepted(claims[0])], "smtp")
+    (tmp_path / "in-the-way.outcomes").mkdir()
+
+    with open_journal(tmp_path, "host:2:b") as journal:
+        carried = replay(journal, sessions, now)
+
+    assert carried == 1
+
+
 def test_journal_is_kept_from_other_eyes_and_names_nobody(
     claims: list[Claim], tmp_path: Path
 ) -> None:
@@ -173,7 +200,7 @@ def test_journal_is_kept_from_other_eyes_and_names_nobody(
 
     file = next((tmp_path / "journal").iterdir())
     line = json.loads(file.read_text(encoding="utf-8"))
-    assert file.name == "host-1-a.outcomes"
+    assert file.name.startswith("host-1-a-")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "example.org" not in file.read_text(encoding="utf-8")
     assert line["delivery"] == claims[0].id
