@@ -44,6 +44,7 @@ class CeleryService:
     def stop(self) -> None:
         """Stop asking. What is in the queues is still sent."""
         self._stop.set()
+        self._timetable.stopping.set()
         if self._scheduler:
             self._scheduler.shutdown(wait=True)
         if self._thread:

@@ -69,6 +69,7 @@ class Service:
     def stop(self) -> None:
         """Finish the mail in hand, give back the rest."""
         self._stop.set()
+        self._timetable.stopping.set()
         if self._scheduler:
             self._scheduler.shutdown(wait=True)
         if self._thread:

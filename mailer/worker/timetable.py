@@ -4,10 +4,11 @@ APScheduler only ticks. What is due stands in the tables, so a missed tick loses
 ticks at once do nothing twice.
 """
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from time import monotonic, sleep
+from time import monotonic
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -37,7 +38,8 @@ log = structlog.get_logger()
 class Timetable:
     """The jobs, each a method that opens its own transactions. `unknown_wait`: after how long a
     newsletter mail of a dead process is sent once more; None leaves it to a coordinator.
-    `reading` opens transactions that hold nobody up, where the database knows such."""
+    `reading` opens transactions that hold nobody up, where the database knows such. Once
+    `stopping` is set, long jobs end after the step they are at."""
 
     sessions: Sessions
     renderer: Renderer
@@ -45,6 +47,7 @@ class Timetable:
     clock: Clock
     unknown_wait: timedelta | None = UNKNOWN_WAIT
     reading: Sessions | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     def jobs(self) -> tuple[tuple[float, Callable[[], None]], ...]:
         """Seconds between runs, and what is run."""
@@ -76,14 +79,14 @@ class Timetable:
     def _prepare(self, newsletter_id: int) -> None:
         preparation = Preparation(newsletter_id, self.renderer, self.base_url)
         more = True
-        while more:
+        while more and not self.stopping.is_set():
             began_at = monotonic()
             with self.sessions() as session:
                 more = preparation.step(session, self.clock())
                 if not more:
                     crash_point("before_completion")
             crash_point("in_preparation")
-            sleep(preparation.adapt(monotonic() - began_at))
+            self.stopping.wait(preparation.adapt(monotonic() - began_at))
 
     def _pause(self, newsletter_id: int, reason: str) -> None:
         with self.sessions() as session:
@@ -123,9 +126,9 @@ class Timetable:
     def forget(self) -> None:
         """Erase what nobody came back for: sign-ups without confirmation, lists half imported."""
         forgotten = 0
-        while number := self._forget_some():
+        while not self.stopping.is_set() and (number := self._forget_some()):
             forgotten += number
-            sleep(TURN_SECONDS)
+            self.stopping.wait(TURN_SECONDS)
         with self.sessions() as session:
             abandoned = import_drafts.forget_abandoned(session, self.clock())
         if forgotten or abandoned:

@@ -268,3 +268,19 @@ def test_timetable_runs_a_late_job_once(
     assert {(job.coalesce, job.max_instances, job.misfire_grace_time) for job in jobs} == {
         (True, 1, None)
     }
+
+
+def test_timetable_that_stops_leaves_an_audience_for_the_next_start(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        add_people(session, 3, now)
+        newsletters.approve(session, add_letter(session, now), None, WHO, now - GRACE)
+    timetable = build_timetable(sessions, now)
+    timetable.stopping.set()
+
+    timetable.move_newsletters()
+
+    with sessions() as session:
+        assert session.scalar(select(Newsletter.state)) == NewsletterState.PREPARING
+        assert session.scalar(select(func.count()).select_from(Delivery)) == 0
