@@ -1,26 +1,31 @@
-"""F36 to F38: what people do while a newsletter is being sent, and one mail that cannot be made."""
+"""F36 to F39: what people do while a newsletter is being sent, and what cannot be made of it."""
 
 import random
 import threading
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
+from pathlib import Path
 
 from sqlalchemy import update
 
+from mailer import clock
 from mailer.domain.delivery import DeliveryState
+from mailer.message.render import Renderer
 from mailer.providers.memory import MemorySender
 from mailer.storage import ledger
 from mailer.storage.accounts import list_deliveries
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim, Delivery
+from mailer.storage.newsletters import get_newsletter
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.texts import Translation
-from mailer.usecases import subscriptions
+from mailer.usecases import newsletters, subscriptions
 from mailer.usecases.consents import Trace
 from mailer.usecases.setup import set_up
 from mailer.worker.claims import Pace
+from mailer.worker.timetable import Timetable
 from tests.faults.workers import add_readers
-from tests.letters import start_letter
+from tests.letters import BASE_URL, WHO, add_letter, read_newsletter, start_letter
 from tests.people import add_people
 from tests.usecases.test_preparing import add_event, start_digest
 from tests.worker.engines import run_round
@@ -86,10 +91,12 @@ def test_who_had_left_before_the_verdict_gets_nothing(sessions: Sessions, now: d
     with sessions() as session:
         claims = ledger.claim_newsletter(session, "test", now, timedelta(minutes=15), readers)
     gone, passed_after_leaving = set[int | None](), list[str]()
+    together = threading.Barrier(2, timeout=30)
 
     def let_everybody_leave() -> None:
         chance = random.Random(20261122)
         for claim in chance.sample(claims, len(claims)):
+            together.wait()
             leave(sessions, claim.subscriber_id or 0, now)
             gone.add(claim.subscriber_id)
 
@@ -97,6 +104,7 @@ def test_who_had_left_before_the_verdict_gets_nothing(sessions: Sessions, now: d
     leaving.start()
     passed = 0
     for claim in claims:
+        together.wait()  # one leaves and one is let pass, at the same time
         had_left = claim.subscriber_id in gone
         if hand_off(sessions, claim, now):
             passed += 1
@@ -138,3 +146,32 @@ def test_one_poisoned_mail_stops_nobody_else_and_is_shown(
         "rejected",
         "accepted",
     ]
+
+
+def test_template_that_breaks_pauses_its_newsletter_and_nothing_else(
+    sessions: Sessions, now: datetime, tmp_path: Path
+) -> None:
+    """F39, as far as an operator's own template can go wrong: the reason is shown, the clock ticks
+    on, and when it is mended the newsletter goes on."""
+    with sessions() as session:
+        add_people(session, 3, now)
+        letter = add_letter(session, now)
+        newsletters.approve(session, letter, None, WHO, now, grace=timedelta())
+    broken = tmp_path / "letter" / "body.html"
+    broken.parent.mkdir()
+    broken.write_text("{% for one in range(3) %}{{ one / 0 }}{% endfor %}", encoding="utf-8")
+
+    tick(sessions, Renderer(tmp_path), now)
+    broken_off = read_newsletter(sessions, letter.id)
+    with sessions() as session:
+        newsletters.resume(session, get_newsletter(session, letter.id), WHO, now)
+    tick(sessions, Renderer(), now)
+    mended = read_newsletter(sessions, letter.id)
+
+    assert (broken_off.state, bool(broken_off.reason)) == ("paused", True)
+    assert mended.state == "sending"
+    assert [row.state.value for row in read_deliveries(sessions)] == ["queued"] * 3
+
+
+def tick(sessions: Sessions, renderer: Renderer, now: datetime) -> None:
+    Timetable(sessions, renderer, BASE_URL, clock.fixed(now)).move_newsletters()

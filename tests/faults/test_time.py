@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from sqlalchemy import select
 
+from mailer import clock
 from mailer.domain.newsletter import NewsletterState
 from mailer.message.render import Renderer
 from mailer.providers.memory import MemorySender
@@ -27,7 +28,7 @@ from tests.worker.ledger import read_deliveries
 def tick(sessions: Sessions, moments: Iterable[datetime]) -> None:
     """The clock shows these, one after the other, and each time everything due is done."""
     for moment in moments:
-        timetable = Timetable(sessions, Renderer(), BASE_URL, lambda now=moment: now)
+        timetable = Timetable(sessions, Renderer(), BASE_URL, clock.fixed(moment))
         timetable.make_issues()
         timetable.move_newsletters()
         timetable.sort_out_mail()

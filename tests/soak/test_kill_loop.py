@@ -26,6 +26,6 @@ def test_workers_side_by_side_killed_two_hundred_times_lose_nobody(
     postgres_url: str, tmp_path: Path
 ) -> None:
     """F6 on PostgreSQL, two workers at once."""
-    toll = run_kill_loop(tmp_path, Terms(postgres_url, KILLS, 4, 30000, workers=2))
+    toll = run_kill_loop(tmp_path, Terms(postgres_url, KILLS, 4, 20000, workers=2))
 
     print(f"\ntwo workers with 4 connections each: {toll}")

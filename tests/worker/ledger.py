@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
-from email import message_from_bytes
+from email.parser import BytesHeaderParser
 
 from sqlalchemy import select, update
 
@@ -23,7 +23,7 @@ Copies = dict[str, list[str]]
 def read_copies(contents: Iterable[bytes]) -> Copies:
     copies: defaultdict[str, list[str]] = defaultdict(list)
     for content in contents:
-        message = message_from_bytes(content)
+        message = BytesHeaderParser().parsebytes(content)
         copies[message["To"]].append(message["Message-ID"])
     return dict(copies)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+import structlog
 
 from mailer import clock
 from mailer.domain.delivery import Priority
@@ -207,6 +208,16 @@ def test_dispatcher_hears_no_workers_where_there_are_none(start: Start) -> None:
     assert not dispatcher.hears_workers()
 
 
+@pytest.fixture
+def usual_log() -> Iterator[None]:
+    """Every line, on standard output: whatever other tests have set."""
+    config = structlog.get_config()
+    structlog.reset_defaults()
+    yield
+    structlog.configure(**config)
+
+
+@pytest.mark.usefixtures("usual_log")
 def test_dispatcher_does_not_wait_for_ever_for_a_silent_broker(
     settings: Celery,
     broker: Broker,

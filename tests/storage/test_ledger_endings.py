@@ -1,0 +1,286 @@
+"""What the ledger makes of a mail's end, on both databases: an answer, none, a dead sender, a change
+of mind."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from mailer.domain.delivery import DeliveryState, Next
+from mailer.domain.newsletter import NewsletterState
+from mailer.storage import ledger
+from mailer.storage.db import Sessions
+from mailer.storage.deliveries import Attempt, Delivery
+from mailer.storage.newsletters import get_newsletter
+from tests.letters import start_letter
+from tests.people import add_people
+from tests.storage.ledgers import LEASE, WAIT, claim, end_leases, may_leave, read_states
+
+
+@pytest.fixture
+def newsletter_id(sessions: Sessions, now: datetime) -> int:
+    with sessions() as session:
+        add_people(session, 3, now)
+    return start_letter(sessions, now)
+
+
+def test_record_writes_the_fate_once(sessions: Sessions, newsletter_id: int, now: datetime) -> None:
+    claimed = claim(sessions, now)[0]
+    may_leave(sessions, claimed, now)
+
+    written = []
+    for state in (DeliveryState.ACCEPTED, DeliveryState.REJECTED):
+        with sessions() as session:
+            written.append(
+                ledger.record(session, claimed, Next(state), now, outcome=state, code=250)
+            )
+
+    assert written == [True, False]
+    assert read_states(sessions)[0] == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("state", "attempts"), [(DeliveryState.ACCEPTED, 0), (DeliveryState.REJECTED, 1)]
+)
+def test_record_keeps_an_attempt_unless_accepted_at_once(
+    sessions: Sessions, newsletter_id: int, now: datetime, state: DeliveryState, attempts: int
+) -> None:
+    claimed = claim(sessions, now)[0]
+    may_leave(sessions, claimed, now)
+    with sessions() as session:
+        ledger.record(session, claimed, Next(state), now, outcome=state, code=550, text="no")
+
+    with sessions() as session:
+        assert len(session.scalars(select(Attempt)).all()) == attempts
+
+
+def test_accept_writes_what_is_still_ours(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    first, second, _third = claim(sessions, now)
+    for each in (first, second):
+        may_leave(sessions, each, now)
+
+    answers = [
+        (first.id, first.generation, 250, "2.0.0 “ok”", "id-1"),
+        (second.id, second.generation + 1, 250, "", ""),
+    ]
+    with sessions() as session:
+        written = [ledger.accept(session, "smtp", answers, now) for _ in range(2)]
+
+    with sessions() as session:
+        row = session.get_one(Delivery, first.id)
+        kept = (row.provider, row.last_code, row.last_text, row.provider_message_id, row.next_at)
+    assert written == [{first.id}, frozenset()]
+    assert read_states(sessions) == ["accepted", "handing_off", "claimed"]
+    assert kept == ("smtp", 250, "2.0.0 “ok”", "id-1", None)
+
+
+def test_accept_believes_an_answer_that_came_after_we_were_given_up(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claimed = claim(sessions, now)[0]
+    may_leave(sessions, claimed, now)
+    with sessions() as session:
+        ledger.recover(session, now, WAIT, sole_sender=True)
+
+    with sessions() as session:
+        ledger.accept(session, "smtp", [(claimed.id, claimed.generation, 250, "", "")], now)
+    with sessions() as session:
+        again = ledger.requeue_unknown(session, now + WAIT)
+
+    assert (read_states(sessions)[0], again) == ("accepted", 0)
+
+
+def test_settle_held_leaves_a_cancelled_row_alone(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claimed = claim(sessions, now)[0]
+    with sessions() as session:
+        ledger.cancel_open(session, newsletter_id, now)
+        ledger.settle_held(session, claimed.id, claimed.generation, now)
+
+    assert read_states(sessions) == ["cancelled"] * 3
+
+
+def test_settle_held_takes_back_a_verdict_that_was_not_used(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claimed = claim(sessions, now)[0]
+    may_leave(sessions, claimed, now)
+
+    with sessions() as session:
+        ledger.settle_held(session, claimed.id, claimed.generation, now)
+
+    with sessions() as session:
+        row = session.get_one(Delivery, claimed.id)
+        assert (row.state.value, row.attempts) == ("queued", 0)
+
+
+def test_recover_queues_claims_and_marks_hand_offs_unknown(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    first, *_ = claim(sessions, now)
+    may_leave(sessions, first, now)
+
+    with sessions() as session:
+        counts = ledger.recover(session, now, WAIT, sole_sender=True)
+
+    assert counts == (2, 1)
+    assert read_states(sessions) == ["unknown", "queued", "queued"]
+
+
+def test_recover_leaves_running_leases_of_others_alone(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claim(sessions, now)
+
+    with sessions() as session:
+        early = ledger.recover(session, now, WAIT)
+    end_leases(sessions)
+    with sessions() as session:
+        late = ledger.recover(session, now, WAIT)
+
+    assert (early, late) == ((0, 0), (3, 0))
+
+
+def test_recover_takes_over_from_who_is_known_to_be_dead(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    (first,), (second,) = claim(sessions, now, "a", 1), claim(sessions, now, "b", 1)
+    for each in (first, second):
+        may_leave(sessions, each, now)
+    with sessions() as session:
+        owners = ledger.list_owners(session)
+
+    with sessions() as session:
+        counts = ledger.recover(session, now, WAIT, dead_owners=["b"])
+
+    assert sorted(owners) == ["a", "b"]
+    assert counts == (0, 1)
+    assert read_states(sessions) == ["handing_off", "unknown", "queued"]
+
+
+@pytest.mark.parametrize(("wait", "again"), [(WAIT, 1), (None, 0)])
+def test_recover_leaves_unknown_mail_to_a_person_when_told_so(
+    sessions: Sessions,
+    newsletter_id: int,
+    now: datetime,
+    wait: timedelta | None,
+    again: int,
+) -> None:
+    may_leave(sessions, claim(sessions, now)[0], now)
+
+    with sessions() as session:
+        ledger.recover(session, now, wait, sole_sender=True)
+
+    with sessions() as session:
+        assert ledger.requeue_unknown(session, now + timedelta(days=1)) == again
+
+
+def test_unknown_is_resent_once_and_never_a_third_time(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    moment, counts = now, []
+    for _ in range(3):
+        claimed = next((row for row in claim(sessions, moment) if row.id == 1), None)
+        if claimed:
+            may_leave(sessions, claimed, moment)
+        with sessions() as session:
+            ledger.recover(session, moment, WAIT, sole_sender=True)
+        moment += WAIT
+        with sessions() as session:
+            counts.append(ledger.requeue_unknown(session, moment))
+
+    assert counts == [1, 0, 0]
+    assert read_states(sessions) == ["unknown", "queued", "queued"]
+
+
+def test_unknown_waits_before_it_is_resent(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    first = claim(sessions, now)[0]
+    may_leave(sessions, first, now)
+    with sessions() as session:
+        ledger.recover(session, now, WAIT, sole_sender=True)
+
+    with sessions() as session:
+        early = ledger.requeue_unknown(session, now)
+    with sessions() as session:
+        late = ledger.requeue_unknown(session, now + WAIT)
+
+    assert (early, late) == (0, 1)
+
+
+def test_expire_ends_what_waits_too_long(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    with sessions() as session:
+        expired = ledger.expire(session, now + timedelta(days=6))
+
+    assert expired == 3
+    assert read_states(sessions) == ["expired"] * 3
+
+
+def test_mail_left_over_from_a_cancelled_newsletter_is_over(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    """They were in hand when it was cancelled, and came back unsent, or nobody knows how."""
+    first, second, third = claim(sessions, now)
+    for each in (first, second, third):
+        may_leave(sessions, each, now)
+    with sessions() as session:
+        get_newsletter(session, newsletter_id).state = NewsletterState.CANCELLED
+        ledger.cancel_open(session, newsletter_id, now)
+    with sessions() as session:
+        ledger.settle_held(session, first.id, first.generation, now)
+        later = Next(DeliveryState.DEFERRED, now + WAIT)
+        ledger.record(session, second, later, now, outcome="retry")
+        ledger.recover(session, now, WAIT, sole_sender=True)
+
+    with sessions() as session:
+        ended = ledger.cancel_left_over(session, now)
+    with sessions() as session:
+        again = ledger.requeue_unknown(session, now + WAIT)
+
+    assert (ended, again) == (2, 0)
+    assert read_states(sessions) == ["cancelled", "cancelled", "unknown"]
+
+
+def test_requeue_leaves_those_erased_alone(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claimed, *_ = claim(sessions, now)
+    assert claimed.subscriber_id
+    with sessions() as session:
+        ledger.record(
+            session, claimed, Next(DeliveryState.REJECTED), now, outcome="refused", code=550
+        )
+        ledger.forget(session, claimed.subscriber_id, now, keys_of=())
+
+    with sessions() as session:
+        requeued = ledger.requeue(
+            session, newsletter_id, [DeliveryState.REJECTED], now + LEASE, now
+        )
+
+    assert requeued == 0
+
+
+def test_forget_fences_off_an_answer_that_is_still_to_come(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claimed, *_ = claim(sessions, now)
+    assert claimed.subscriber_id
+    may_leave(sessions, claimed, now)
+    with sessions() as session:
+        ledger.forget(session, claimed.subscriber_id, now, keys_of=())
+
+    with sessions() as session:
+        later = Next(DeliveryState.DEFERRED, now)
+        text = f"450 {claimed.address} is busy"
+        written = ledger.record(session, claimed, later, now, outcome="retry", text=text)
+
+    with sessions() as session:
+        row = session.get_one(Delivery, claimed.id)
+        kept = (row.state, row.address, row.last_text, session.scalars(select(Attempt)).all())
+    assert (written, kept) == (False, (DeliveryState.UNKNOWN, "", "", []))
