@@ -301,6 +301,26 @@ def _was_begun() -> ColumnElement[int]:
     return case((Delivery.state == _S.HANDING_OFF, 1), else_=0)
 
 
+def take_back(session: Session, subscriber_id: int, now: datetime) -> None:
+    """Nobody may hand a newsletter over to this person on what they saw before: their mails are
+    queued anew, so that every verdict on them comes after this transaction. One that is being
+    given at this moment is waited for. Takes no time where nothing is being sent."""
+    under_way = select(Newsletter.id).where(
+        Newsletter.state.in_((NewsletterState.SENDING, NewsletterState.PAUSED))
+    )
+    theirs = and_(
+        Delivery.newsletter_id.in_(under_way),
+        Delivery.subscriber_id == subscriber_id,
+        Delivery.state.in_((_S.QUEUED, _S.DEFERRED, _S.CLAIMED)),
+    )
+    anew = case((Delivery.state == _S.CLAIMED, _S.QUEUED.value), else_=Delivery.state)
+    _move(
+        session,
+        theirs,
+        {"state": anew, "generation": Delivery.generation + 1, "changed_at": now},
+    )
+
+
 def find_claim(session: Session, claim_id: int, generation: int) -> Claim | None:
     """The claim that an outcome in the journal is about, as it was claimed, if the outcome still
     can be settled."""

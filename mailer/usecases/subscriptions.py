@@ -140,6 +140,7 @@ def unsubscribe(session: Session, subscriber: Subscriber, *, trace: Trace, now: 
     subscriber.state = SubscriberState.UNSUBSCRIBED
     subscriber.left_at = now
     subscriber.paused_until = None
+    ledger.take_back(session, subscriber.id, now)
     suppress(session, subscriber.address_key, Scope.NEWSLETTERS, "left", now)
     record(session, subscriber, ConsentAction.WITHDRAWN, trace, now)
     return True

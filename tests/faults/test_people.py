@@ -120,6 +120,43 @@ def hand_off(sessions: Sessions, claim: Claim, now: datetime) -> bool:
         return bool(ledger.hand_off(session, [(claim.id, claim.generation)], now))
 
 
+def test_withdrawal_and_verdict_wait_for_each_other(sessions: Sessions, now: datetime) -> None:
+    """F37: whoever was told that they have left gets no mail whose verdict is committed later."""
+    with sessions() as session:
+        add_people(session, 2, now)
+    start_letter(sessions, now)
+    with sessions() as session:
+        first, second = ledger.claim_newsletter(session, "a", now, timedelta(minutes=15), 2)
+    order, passed = list[str](), list[bool]()
+
+    def leave_now() -> None:
+        leave(sessions, first.subscriber_id or 0, now)
+        order.append("left")
+
+    def judge_now() -> None:
+        passed.append(hand_off(sessions, second, now))
+        order.append("verdict")
+
+    leaving, judging = threading.Thread(target=leave_now), threading.Thread(target=judge_now)
+    with sessions() as session:
+        passed.append(bool(ledger.hand_off(session, [(first.id, first.generation)], now)))
+        leaving.start()
+        leaving.join(0.3)
+        order.append("verdict")
+    leaving.join()
+    with sessions() as session:
+        reader = session.get_one(Subscriber, second.subscriber_id)
+        subscriptions.unsubscribe(session, reader, trace=Trace("one click", "en"), now=now)
+        session.flush()
+        judging.start()
+        judging.join(0.3)
+        order.append("left")
+    judging.join()
+
+    assert order == ["verdict", "left", "left", "verdict"]
+    assert passed == [True, False]
+
+
 def test_one_poisoned_mail_stops_nobody_else_and_is_shown(
     sessions: Sessions, now: datetime
 ) -> None:

@@ -1,5 +1,5 @@
-"""The ledger's questions before a mail leaves, on both databases: who may claim it, hold it, hand it
-over."""
+"""The ledger's questions before a mail leaves, on both databases: who may claim it, hold it and
+hand it over."""
 
 from datetime import datetime, timedelta
 

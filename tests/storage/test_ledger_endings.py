@@ -1,5 +1,5 @@
-"""What the ledger makes of a mail's end, on both databases: an answer, none, a dead sender, a change
-of mind."""
+"""What the ledger makes of a mail's end, on both databases: an answer, or none, a dead sender, a
+change of mind."""
 
 from datetime import datetime, timedelta
 
