@@ -38,7 +38,6 @@ from mailer.worker.celery_dispatch import Dispatcher
 from mailer.worker.celery_service import CeleryService
 from mailer.worker.claims import Pace
 from mailer.worker.engine import Engine
-from mailer.worker.interruptible import Interruptible
 from mailer.worker.journal import Journal
 from mailer.worker.service import Service
 from mailer.worker.signing import UNSIGNED, Signing
@@ -105,10 +104,10 @@ class Parts:
     def build_engine(self, stop: threading.Event | None = None) -> Engine:
         """A sending engine with a name of its own in the ledger. `stop` ends its rounds early, for
         those who call `run_once`."""
-        settings, sender = self.config.engine, build_sender(self.config)
+        settings = self.config.engine
         return Engine(
             sessions=self.sessions,
-            sender=Interruptible(sender, stop) if stop else sender,
+            sender=build_sender(self.config),
             builder=self.build_builder(),
             clock=self.clock,
             owner=self.owner,
@@ -122,6 +121,7 @@ class Parts:
             ),
             signing=self.build_signing(),
             limits=get_limits(self.config.throttle, self.config.mail.provider),
+            stop=stop,
         )
 
     def build_builder(self) -> Builder:

@@ -34,7 +34,8 @@ log = structlog.get_logger()
 
 
 class Engine:
-    """Sends what the ledger says is due. `owner` names this process in the ledger."""
+    """Sends what the ledger says is due. `owner` names this process in the ledger. Once `stop` is
+    set, a round takes no more mail and finishes what is in hand."""
 
     def __init__(
         self,
@@ -48,11 +49,12 @@ class Engine:
         pace: Pace = USUAL_PACE,
         signing: Signing = UNSIGNED,
         limits: Limits = UNLIMITED,
+        stop: threading.Event | None = None,
     ) -> None:
         self._sessions, self._sender, self._clock = sessions, sender, clock
         self._presence, self._journal, self._pace = presence, journal, pace
         self._circuit = Circuit()
-        self._stop = threading.Event()
+        self._stop = stop or threading.Event()
         self._claims = Claims(sessions, clock, owner, presence, pace, limits)
         self._settler = Settler(sender.name, pace.resends_unknown)
         self._builder, self._signing = builder, signing

@@ -1,5 +1,6 @@
 """Engines for tests: on a database of the test's own, with a sender that does as it is told."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -73,6 +74,7 @@ def build_engine(
     *,
     owner: str = "test",
     pace: Pace = USUAL_PACE,
+    stop: threading.Event | None = None,
 ) -> Engine:
     """An engine that keeps its journal in `folder`. Shut it down."""
     links = Links([KEY])
@@ -88,6 +90,7 @@ def build_engine(
         presence=Presence(database, owner),
         journal=Journal(folder, owner),
         pace=pace,
+        stop=stop,
     )
 
 

@@ -18,7 +18,6 @@ from mailer.storage.deliveries import Delivery
 from mailer.worker import celery_hand
 from mailer.worker.celery_hand import Hand
 from mailer.worker.claims import Pace
-from mailer.worker.interruptible import Interruptible
 from tests.letters import start_letter
 from tests.people import add_people
 from tests.worker.engines import ScriptedSender, build_engine
@@ -61,9 +60,8 @@ def make_hand(
     with ExitStack() as stack:
 
         def make(batch_seconds: float = LONG) -> Hand:
-            stoppable = Interruptible(sender, stop)
-            clock_of_now = clock.fixed(now)
-            build = partial(build_engine, sessions, stoppable, clock_of_now, tmp_path, pace=PACE)
+            time = clock.fixed(now)
+            build = partial(build_engine, sessions, sender, time, tmp_path, pace=PACE, stop=stop)
             hand = Hand(build, batch_seconds, stop)
             stack.callback(hand.let_go)
             return hand
