@@ -1,4 +1,5 @@
-"""The ledger's questions: the only statements that change the state of a delivery.
+"""The ledger's questions: the statements that change the state of a delivery, but for what the
+clock sorts out (`recovery`).
 
 A row is written by whoever holds its claim: `generation` goes up with every claim, and every
 later write names the generation it was claimed with. A process that wakes up late changes nothing.
@@ -25,7 +26,6 @@ from sqlalchemy import (
     cast,
     column,
     exists,
-    false,
     func,
     literal,
     or_,
@@ -39,7 +39,6 @@ from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import (
     ANSWER_WAIT,
     OPEN_STATES,
-    TRANSACTIONAL_ATTEMPTS,
     DeliveryState,
     Next,
     Priority,
@@ -52,11 +51,6 @@ from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, Suppression
 
 _S = DeliveryState
-
-SECOND_LOOK = timedelta(minutes=1)
-
-TAKEN_OVER = 1000
-"""Rows per statement: SQLite takes no more than some thousand values in one."""
 
 _OURS_TO_SETTLE = (_S.CLAIMED, _S.HANDING_OFF, _S.UNKNOWN)
 """Unknown too: whoever concluded that we are dead was wrong, and the answer is known after all."""
@@ -243,7 +237,7 @@ def _lease_end(session: Session, now: datetime, length: timedelta) -> ColumnElem
     return now + length
 
 
-def _lease_is_over(session: Session, now: datetime) -> ColumnElement[bool]:
+def lease_is_over(session: Session, now: datetime) -> ColumnElement[bool]:
     return Delivery.lease_until <= (func.now() if _is_postgresql(session) else now)
 
 
@@ -281,17 +275,17 @@ def settle_held(session: Session, claim_id: int, generation: int, now: datetime)
         (true(), _S.QUEUED, ""),
     ):
         values = {
-            "state": state if state == _S.QUEUED else _ended(state),
+            "state": state if state == _S.QUEUED else end_as(state),
             "reason": reason,
             "attempts": Delivery.attempts - _was_begun(),
             "next_at": Delivery.next_at if state == _S.QUEUED else None,
             "changed_at": now,
         }
-        if _move(session, and_(_held(claim_id, generation), condition), values):
+        if move(session, and_(_held(claim_id, generation), condition), values):
             return
 
 
-def _ended(state: DeliveryState) -> ColumnElement[str]:
+def end_as(state: DeliveryState) -> ColumnElement[str]:
     """A mail that does not leave any more ends in `state`; one whose first copy may have arrived
     stays unknown, for nobody knows better."""
     return case((Delivery.is_repeat, _S.UNKNOWN.value), else_=state.value)
@@ -314,7 +308,7 @@ def take_back(session: Session, subscriber_id: int, now: datetime) -> None:
         Delivery.state.in_((_S.QUEUED, _S.DEFERRED, _S.CLAIMED)),
     )
     anew = case((Delivery.state == _S.CLAIMED, _S.QUEUED.value), else_=Delivery.state)
-    _move(
+    move(
         session,
         theirs,
         {"state": anew, "generation": Delivery.generation + 1, "changed_at": now},
@@ -377,7 +371,7 @@ def record(
         Delivery.generation == claim.generation,
         Delivery.state.in_(_OURS_TO_SETTLE),
     )
-    if not _move(session, ours, values):
+    if not move(session, ours, values):
         return False
     if decided.state != _S.ACCEPTED or claim.attempts:
         session.add(
@@ -395,13 +389,13 @@ def record(
 
 def release(session: Session, owner: str, now: datetime, ids: Sequence[int] | None = None) -> int:
     """Give back what this process claimed and did not begin: these, or all. Returns how many."""
-    ours = and_(_held_by_somebody(_S.CLAIMED), Delivery.lease_owner == owner)
+    ours = and_(is_open(_S.CLAIMED), Delivery.lease_owner == owner)
     if ids is not None:
         ours = and_(ours, Delivery.id.in_(ids))
-    return _move(session, ours, {"state": _S.QUEUED, "changed_at": now})
+    return move(session, ours, {"state": _S.QUEUED, "changed_at": now})
 
 
-def _held_by_somebody(*states: DeliveryState) -> ColumnElement[bool]:
+def is_open(*states: DeliveryState) -> ColumnElement[bool]:
     """In one of these states. What is not over has a `next_at`, and only that is in an index."""
     return and_(Delivery.next_at.is_not(None), Delivery.state.in_(states))
 
@@ -425,124 +419,21 @@ def put_off(session: Session, owner: str, until: Mapping[int, datetime], now: da
 
 def keep_leases(session: Session, owner: str, now: datetime, lease: timedelta) -> int:
     """Renew the leases of a process that is still at work."""
-    return _move(
+    return move(
         session,
-        and_(_held_by_somebody(_S.CLAIMED), Delivery.lease_owner == owner),
+        and_(is_open(_S.CLAIMED), Delivery.lease_owner == owner),
         {"lease_until": _lease_end(session, now, lease)},
-    )
-
-
-def list_owners(session: Session) -> list[str]:
-    """Every process that holds mail at present."""
-    held = _held_by_somebody(_S.CLAIMED, _S.HANDING_OFF)
-    return list(session.scalars(select(Delivery.lease_owner).where(held).distinct()))
-
-
-def recover(
-    session: Session,
-    now: datetime,
-    wait: timedelta | None,
-    *,
-    sole_sender: bool = False,
-    dead_owners: Iterable[str] = (),
-) -> tuple[int, int]:
-    """Take over from a process that died: what it had only claimed is queued again, what it was
-    handing off is `unknown` until `wait` is over, or for good if that is None (mail that a person
-    asked for: sent again at once, up to its cap). Returns both counts.
-
-    `sole_sender`: the caller holds the lock that proves every other process dead. `dead_owners`:
-    processes that are known to be dead. Otherwise only rows whose lease has run out are touched.
-    """
-    proven = Delivery.lease_owner.in_(tuple(dead_owners)) if dead_owners else false()
-    dead = true() if sole_sender else or_(_lease_is_over(session, now), proven)
-    queued = _take_over(
-        session,
-        and_(_held_by_somebody(_S.CLAIMED), dead),
-        {"state": _S.QUEUED, "changed_at": now},
-    )
-    in_hand = and_(_held_by_somebody(_S.HANDING_OFF), dead)
-    # Somebody sits and waits for these: better twice soon than once in a quarter of an hour. Only
-    # a lost lock may mislead, so whoever is alive after all has a minute to tell the answer.
-    urgent_at = now if sole_sender else now + SECOND_LOOK
-    urgent = _take_over(
-        session,
-        and_(in_hand, Delivery.newsletter_id.is_(None), Delivery.attempts < TRANSACTIONAL_ATTEMPTS),
-        {"state": _S.UNKNOWN, "next_at": urgent_at, "is_repeat": True, "changed_at": now},
-    )
-    again_at = now + wait if wait is not None else None
-    waiting = _take_over(
-        session,
-        and_(in_hand, ~Delivery.is_repeat),
-        {"state": _S.UNKNOWN, "next_at": again_at, "is_repeat": True, "changed_at": now},
-    )
-    final = _take_over(session, in_hand, {"state": _S.UNKNOWN, "next_at": None, "changed_at": now})
-    return queued, urgent + waiting + final
-
-
-def _take_over(session: Session, which: ColumnElement[bool], values: dict[str, Any]) -> int:
-    """Like `_move`, for those rows that nobody else is taking over at this moment: two who lock the
-    same rows in another order would wait for each other."""
-    free = select(Delivery.id).where(which).order_by(Delivery.id)
-    ids = session.scalars(free.with_for_update(skip_locked=True)).all()
-    return sum(
-        _move(session, and_(which, Delivery.id.in_(ids[start : start + TAKEN_OVER])), values)
-        for start in range(0, len(ids), TAKEN_OVER)
-    )
-
-
-def requeue_unknown(session: Session, now: datetime) -> int:
-    """Unknown mails whose wait is over go out once more, with the same Message-ID."""
-    return _move(
-        session,
-        and_(_held_by_somebody(_S.UNKNOWN), Delivery.next_at <= now),
-        {"state": _S.QUEUED, "changed_at": now},
-    )
-
-
-def count_left_over(session: Session, now: datetime) -> int:
-    """How many mails wait for `recover`, `requeue_unknown`, `cancel_left_over` or `expire`. Reads
-    only, so that nobody waits while the open mails of a large newsletter are looked through."""
-    stopped = Delivery.newsletter_id.in_(
-        select(Newsletter.id).where(Newsletter.state == NewsletterState.CANCELLED)
-    )
-    left_over = or_(
-        and_(Delivery.state == _S.UNKNOWN, Delivery.next_at <= now),
-        and_(Delivery.state.in_((_S.CLAIMED, _S.HANDING_OFF)), _lease_is_over(session, now)),
-        and_(Delivery.state.in_((_S.QUEUED, _S.DEFERRED)), Delivery.expires_at <= now),
-        stopped,
-    )
-    query = select(func.count()).where(Delivery.next_at.is_not(None), left_over)
-    return session.scalar(query) or 0
-
-
-def expire(session: Session, now: datetime) -> int:
-    """Mails that nobody would want any more do not leave."""
-    return _move(
-        session,
-        and_(_held_by_somebody(_S.QUEUED, _S.DEFERRED), Delivery.expires_at <= now),
-        {"state": _ended(_S.EXPIRED), "reason": "too late", "next_at": None, "changed_at": now},
     )
 
 
 def cancel_open(session: Session, newsletter_id: int, now: datetime) -> int:
     """Cancel what has not begun to leave. What is being handed off this moment still finishes."""
     waiting = (_S.QUEUED, _S.CLAIMED, _S.DEFERRED)
-    return _move(
+    return move(
         session,
         and_(Delivery.newsletter_id == newsletter_id, Delivery.state.in_(waiting)),
-        {"state": _ended(_S.CANCELLED), "next_at": None, "changed_at": now},
+        {"state": end_as(_S.CANCELLED), "next_at": None, "changed_at": now},
     )
-
-
-def cancel_left_over(session: Session, now: datetime) -> int:
-    """Mails that were in hand when their newsletter was cancelled, and came back unsent: nobody
-    would try them again. Those of unknown fate stay what they are."""
-    cancelled = select(Newsletter.id).where(Newsletter.state == NewsletterState.CANCELLED)
-    theirs = and_(Delivery.newsletter_id.in_(cancelled), Delivery.next_at.is_not(None))
-    ended = {"next_at": None, "changed_at": now}
-    unsent = and_(theirs, Delivery.state.in_((_S.QUEUED, _S.DEFERRED)))
-    _move(session, and_(theirs, Delivery.state == _S.UNKNOWN), ended)
-    return _move(session, unsent, {**ended, "state": _ended(_S.CANCELLED)})
 
 
 def leave_unknown(session: Session, newsletter_id: int, now: datetime) -> int:
@@ -552,7 +443,7 @@ def leave_unknown(session: Session, newsletter_id: int, now: datetime) -> int:
         Delivery.state == _S.UNKNOWN,
         Delivery.next_at.is_not(None),
     )
-    return _move(session, waiting, {"next_at": None, "changed_at": now})
+    return move(session, waiting, {"next_at": None, "changed_at": now})
 
 
 def requeue(
@@ -563,7 +454,7 @@ def requeue(
     now: datetime,
 ) -> int:
     """A coordinator asks for failed mails to be tried again; those to people erased are over."""
-    return _move(
+    return move(
         session,
         and_(
             Delivery.newsletter_id == newsletter_id,
@@ -593,7 +484,7 @@ def forget(session: Session, subscriber_id: int, now: datetime, keys_of: Iterabl
         "generation": Delivery.generation + 1,
         "changed_at": now,
     }
-    _move(session, and_(theirs, Delivery.state.in_((*OPEN_STATES, _S.UNKNOWN))), ended)
+    move(session, and_(theirs, Delivery.state.in_((*OPEN_STATES, _S.UNKNOWN))), ended)
     their_ids = select(Delivery.id).where(theirs)
     connection = session.connection()
     # Providers like to repeat the address in what they say.
@@ -608,7 +499,7 @@ def forget(session: Session, subscriber_id: int, now: datetime, keys_of: Iterabl
         "last_text": "",
         "subscriber_id": None,
     }
-    _move(session, theirs, nameless)
+    move(session, theirs, nameless)
 
 
 def drop_keys(session: Session, before: datetime) -> int:
@@ -620,10 +511,10 @@ def drop_keys(session: Session, before: datetime) -> int:
         Delivery.address_key != "",
         Delivery.created_at < before,
     )
-    return _move(session, stale, {"address_key": ""})
+    return move(session, stale, {"address_key": ""})
 
 
-def _move(session: Session, which: ColumnElement[bool], values: dict[str, Any]) -> int:
+def move(session: Session, which: ColumnElement[bool], values: dict[str, Any]) -> int:
     """The one statement that changes states; returns how many rows it changed."""
     moved = session.connection().execute(update(Delivery).where(which).values(values))
     return moved.rowcount

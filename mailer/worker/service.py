@@ -10,7 +10,7 @@ from typing import Protocol
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from mailer.clock import Clock
-from mailer.storage import ledger
+from mailer.storage import recovery
 from mailer.storage.db import Sessions
 from mailer.worker.engine import Engine
 from mailer.worker.timetable import Timetable, start_timetable
@@ -54,7 +54,7 @@ class Service:
         engine.mend()
         with self._sessions() as session:
             wait = self._timetable.unknown_wait
-            ledger.recover(session, self._clock(), wait, sole_sender=sole_sender)
+            recovery.recover(session, self._clock(), wait, sole_sender=sole_sender)
         self._timetable.sort_out_mail()
         self._thread = threading.Thread(
             target=engine.run, args=(self._stop,), name="engine", daemon=True

@@ -18,7 +18,7 @@ from mailer.clock import Clock
 from mailer.domain.delivery import UNKNOWN_WAIT
 from mailer.domain.newsletter import NewsletterState
 from mailer.message.render import Renderer
-from mailer.storage import ledger
+from mailer.storage import recovery
 from mailer.storage.audit import CLOCK
 from mailer.storage.db import TURN_SECONDS, Sessions
 from mailer.storage.newsletters import get_newsletter, list_newsletters
@@ -109,14 +109,14 @@ class Timetable:
         """Unknown fates whose wait is over, mail past its time, what dead processes held."""
         now = self.clock()
         with (self.reading or self.sessions)() as session:
-            dead = list_dead(session, ledger.list_owners(session))
-            if not dead and not ledger.count_left_over(session, now):
+            dead = list_dead(session, recovery.list_owners(session))
+            if not dead and not recovery.count_left_over(session, now):
                 return
         with self.sessions() as session:
-            ledger.recover(session, now, self.unknown_wait, dead_owners=dead)
-            ledger.requeue_unknown(session, now)
-            ledger.cancel_left_over(session, now)
-            ledger.expire(session, now)
+            recovery.recover(session, now, self.unknown_wait, dead_owners=dead)
+            recovery.requeue_unknown(session, now)
+            recovery.cancel_left_over(session, now)
+            recovery.expire(session, now)
 
     def note_pace(self) -> None:
         """How far each newsletter is, for the forecast on its progress page."""

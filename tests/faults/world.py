@@ -23,7 +23,7 @@ from mailer.domain.errors import WrongState
 from mailer.domain.newsletter import NewsletterState
 from mailer.message.render import Renderer
 from mailer.providers.base import Fate, Mail, Outcome, ProviderDown, Work
-from mailer.storage import ledger
+from mailer.storage import recovery
 from mailer.storage.accounts import get_accounts
 from mailer.storage.db import open_engine, open_sessions
 from mailer.storage.deliveries import Delivery
@@ -190,7 +190,7 @@ class World:
         )
         self.worker.mend()
         with self.sessions() as session:
-            ledger.recover(session, self.now, UNKNOWN_WAIT, sole_sender=True)
+            recovery.recover(session, self.now, UNKNOWN_WAIT, sole_sender=True)
 
     @contextmanager
     def _moody_sessions(self) -> Iterator[Session]:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from mailer.domain.delivery import DeliveryState, Next
 from mailer.domain.newsletter import NewsletterState
-from mailer.storage import ledger
+from mailer.storage import ledger, recovery
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Attempt, Delivery
 from mailer.storage.newsletters import get_newsletter
@@ -82,12 +82,12 @@ def test_accept_believes_an_answer_that_came_after_we_were_given_up(
     claimed = claim(sessions, now)[0]
     may_leave(sessions, claimed, now)
     with sessions() as session:
-        ledger.recover(session, now, WAIT, sole_sender=True)
+        recovery.recover(session, now, WAIT, sole_sender=True)
 
     with sessions() as session:
         ledger.accept(session, "smtp", [(claimed.id, claimed.generation, 250, "", "")], now)
     with sessions() as session:
-        again = ledger.requeue_unknown(session, now + WAIT)
+        again = recovery.requeue_unknown(session, now + WAIT)
 
     assert (read_states(sessions)[0], again) == ("accepted", 0)
 
@@ -124,7 +124,7 @@ def test_recover_queues_claims_and_marks_hand_offs_unknown(
     may_leave(sessions, first, now)
 
     with sessions() as session:
-        counts = ledger.recover(session, now, WAIT, sole_sender=True)
+        counts = recovery.recover(session, now, WAIT, sole_sender=True)
 
     assert counts == (2, 1)
     assert read_states(sessions) == ["unknown", "queued", "queued"]
@@ -136,10 +136,10 @@ def test_recover_leaves_running_leases_of_others_alone(
     claim(sessions, now)
 
     with sessions() as session:
-        early = ledger.recover(session, now, WAIT)
+        early = recovery.recover(session, now, WAIT)
     end_leases(sessions)
     with sessions() as session:
-        late = ledger.recover(session, now, WAIT)
+        late = recovery.recover(session, now, WAIT)
 
     assert (early, late) == ((0, 0), (3, 0))
 
@@ -151,10 +151,10 @@ def test_recover_takes_over_from_who_is_known_to_be_dead(
     for each in (first, second):
         may_leave(sessions, each, now)
     with sessions() as session:
-        owners = ledger.list_owners(session)
+        owners = recovery.list_owners(session)
 
     with sessions() as session:
-        counts = ledger.recover(session, now, WAIT, dead_owners=["b"])
+        counts = recovery.recover(session, now, WAIT, dead_owners=["b"])
 
     assert sorted(owners) == ["a", "b"]
     assert counts == (0, 1)
@@ -172,10 +172,10 @@ def test_recover_leaves_unknown_mail_to_a_person_when_told_so(
     may_leave(sessions, claim(sessions, now)[0], now)
 
     with sessions() as session:
-        ledger.recover(session, now, wait, sole_sender=True)
+        recovery.recover(session, now, wait, sole_sender=True)
 
     with sessions() as session:
-        assert ledger.requeue_unknown(session, now + timedelta(days=1)) == again
+        assert recovery.requeue_unknown(session, now + timedelta(days=1)) == again
 
 
 def test_unknown_is_resent_once_and_never_a_third_time(
@@ -187,10 +187,10 @@ def test_unknown_is_resent_once_and_never_a_third_time(
         if claimed:
             may_leave(sessions, claimed, moment)
         with sessions() as session:
-            ledger.recover(session, moment, WAIT, sole_sender=True)
+            recovery.recover(session, moment, WAIT, sole_sender=True)
         moment += WAIT
         with sessions() as session:
-            counts.append(ledger.requeue_unknown(session, moment))
+            counts.append(recovery.requeue_unknown(session, moment))
 
     assert counts == [1, 0, 0]
     assert read_states(sessions) == ["unknown", "queued", "queued"]
@@ -202,12 +202,12 @@ def test_unknown_waits_before_it_is_resent(
     first = claim(sessions, now)[0]
     may_leave(sessions, first, now)
     with sessions() as session:
-        ledger.recover(session, now, WAIT, sole_sender=True)
+        recovery.recover(session, now, WAIT, sole_sender=True)
 
     with sessions() as session:
-        early = ledger.requeue_unknown(session, now)
+        early = recovery.requeue_unknown(session, now)
     with sessions() as session:
-        late = ledger.requeue_unknown(session, now + WAIT)
+        late = recovery.requeue_unknown(session, now + WAIT)
 
     assert (early, late) == (0, 1)
 
@@ -216,7 +216,7 @@ def test_expire_ends_what_waits_too_long(
     sessions: Sessions, newsletter_id: int, now: datetime
 ) -> None:
     with sessions() as session:
-        expired = ledger.expire(session, now + timedelta(days=6))
+        expired = recovery.expire(session, now + timedelta(days=6))
 
     assert expired == 3
     assert read_states(sessions) == ["expired"] * 3
@@ -236,12 +236,12 @@ def test_mail_left_over_from_a_cancelled_newsletter_is_over(
         ledger.settle_held(session, first.id, first.generation, now)
         later = Next(DeliveryState.DEFERRED, now + WAIT)
         ledger.record(session, second, later, now, outcome="retry")
-        ledger.recover(session, now, WAIT, sole_sender=True)
+        recovery.recover(session, now, WAIT, sole_sender=True)
 
     with sessions() as session:
-        ended = ledger.cancel_left_over(session, now)
+        ended = recovery.cancel_left_over(session, now)
     with sessions() as session:
-        again = ledger.requeue_unknown(session, now + WAIT)
+        again = recovery.requeue_unknown(session, now + WAIT)
 
     assert (ended, again) == (2, 0)
     assert read_states(sessions) == ["cancelled", "cancelled", "unknown"]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.errors import TooMany
-from mailer.storage import ledger
+from mailer.storage import recovery
 from mailer.storage.audit import AuditEntry
 from mailer.storage.consents import Consent
 from mailer.storage.deliveries import Attempt, Delivery
@@ -150,7 +150,7 @@ def test_erase_ends_every_mail_for_good(
     session.flush()
 
     personal_data.erase(session, reader, who="subscriber", now=now)
-    requeued = ledger.requeue_unknown(session, now)
+    requeued = recovery.requeue_unknown(session, now)
 
     session.expire_all()
     assert (mail.state, requeued) == (after, 0)

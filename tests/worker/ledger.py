@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from mailer import clock
 from mailer.domain.delivery import Account, DeliveryState
 from mailer.domain.newsletter import NewsletterState
-from mailer.storage import ledger
+from mailer.storage import recovery
 from mailer.storage.accounts import get_account
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
@@ -59,4 +59,4 @@ def let_waiting_end(sessions: Sessions) -> None:
     with sessions() as session:
         waits = (Delivery.state == DeliveryState.UNKNOWN, Delivery.next_at.is_not(None))
         session.execute(update(Delivery).where(*waits).values(next_at=now))
-        ledger.requeue_unknown(session, now)
+        recovery.requeue_unknown(session, now)

@@ -11,7 +11,7 @@ import pytest
 
 from mailer import clock
 from mailer.providers.base import Fate, Outcome
-from mailer.storage import ledger
+from mailer.storage import ledger, recovery
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim
 from mailer.worker.journal import Journal
@@ -128,7 +128,7 @@ def test_journal_corrects_who_took_us_for_dead(
     sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path
 ) -> None:
     with sessions() as session:
-        ledger.recover(session, now, LEASE, sole_sender=True)
+        recovery.recover(session, now, LEASE, sole_sender=True)
     with open_journal(tmp_path, "host:1:a") as journal:
         journal.keep([accepted(claims[0])], "smtp")
 
@@ -141,8 +141,8 @@ def test_journal_leaves_a_mail_alone_that_was_claimed_anew(
     sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path
 ) -> None:
     with sessions() as session:
-        ledger.recover(session, now, timedelta(), sole_sender=True)
-        ledger.requeue_unknown(session, now)
+        recovery.recover(session, now, timedelta(), sole_sender=True)
+        recovery.requeue_unknown(session, now)
         ledger.claim_newsletter(session, "other", now, LEASE, 1)
     with open_journal(tmp_path, "host:1:a") as journal:
         journal.keep([accepted(claims[0])], "smtp")
