@@ -25,8 +25,42 @@ class Server(Protocol):
     def stop(self) -> None: ...
 
 
-class Service:
-    """One worker. Built anew for every start."""
+class BackgroundWork:
+    """A thread that works until it is told to stop, and the timetable beside it. Built anew for
+    every start."""
+
+    def __init__(self, timetable: Timetable, inbox: Server | None) -> None:
+        self._timetable, self._inbox = timetable, inbox
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._scheduler: BackgroundScheduler | None = None
+
+    def is_alive(self) -> bool:
+        """Whether the thread still runs; it ends only when told to or by a bug."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Finish what is in hand, give back the rest."""
+        self._stop.set()
+        self._timetable.stopping.set()
+        if self._scheduler:
+            self._scheduler.shutdown(wait=True)
+        if self._thread:
+            self._thread.join(STOP_SECONDS)
+        if self._inbox:
+            self._inbox.stop()
+
+    def _begin(
+        self, name: str, run: Callable[[threading.Event], None], gives_sign: Callable[[], bool]
+    ) -> None:
+        """Start the thread, then the ticking; the sign of life is given while `gives_sign`."""
+        self._thread = threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
+        self._thread.start()
+        self._scheduler = start_timetable(self._timetable, gives_sign)
+
+
+class Service(BackgroundWork):
+    """One worker: engine and timetable."""
 
     def __init__(
         self,
@@ -36,11 +70,8 @@ class Service:
         timetable: Timetable,
         inbox: Server | None = None,
     ) -> None:
-        self._sessions, self._clock = sessions, clock
-        self._build_engine, self._timetable, self._inbox = build_engine, timetable, inbox
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._scheduler: BackgroundScheduler | None = None
+        super().__init__(timetable, inbox)
+        self._sessions, self._clock, self._build_engine = sessions, clock, build_engine
 
     def start(self, *, sole_sender: bool) -> None:
         """Recover what a dead predecessor left, then begin to tick and to send.
@@ -56,23 +87,4 @@ class Service:
             wait = self._timetable.unknown_wait
             recovery.recover(session, self._clock(), wait, sole_sender=sole_sender)
         self._timetable.sort_out_mail()
-        self._thread = threading.Thread(
-            target=engine.run, args=(self._stop,), name="engine", daemon=True
-        )
-        self._thread.start()
-        self._scheduler = start_timetable(self._timetable, self.is_alive)
-
-    def is_alive(self) -> bool:
-        """Whether the engine still runs; it ends only when told to or by a bug."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def stop(self) -> None:
-        """Finish the mail in hand, give back the rest."""
-        self._stop.set()
-        self._timetable.stopping.set()
-        if self._scheduler:
-            self._scheduler.shutdown(wait=True)
-        if self._thread:
-            self._thread.join(STOP_SECONDS)
-        if self._inbox:
-            self._inbox.stop()
+        self._begin("engine", engine.run, self.is_alive)
