@@ -474,7 +474,7 @@ def forget(session: Session, subscriber_id: int, now: datetime, keys_of: Iterabl
     """
     session.flush()
     theirs = is_to(subscriber_id)
-    may_have_left = Delivery.state.in_((_S.HANDING_OFF, _S.UNKNOWN))
+    may_have_left = or_(Delivery.is_repeat, Delivery.state.in_((_S.HANDING_OFF, _S.UNKNOWN)))
     # One statement, so that no mail slips from one state into the next between two.
     ended = {
         "state": case((may_have_left, _S.UNKNOWN.value), else_=_S.CANCELLED.value),
