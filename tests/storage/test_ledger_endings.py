@@ -1,17 +1,20 @@
 """What the ledger makes of a mail's end, on both databases: an answer, or none, a dead sender, a
 change of mind."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
+from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState, Next
 from mailer.domain.newsletter import NewsletterState
 from mailer.storage import ledger, recovery
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Attempt, Delivery
 from mailer.storage.newsletters import get_newsletter
+from mailer.storage.subscribers import Subscriber
 from tests.letters import start_letter
 from tests.people import add_people
 from tests.storage.ledgers import LEASE, WAIT, claim, end_leases, may_leave, read_states
@@ -284,3 +287,46 @@ def test_forget_fences_off_an_answer_that_is_still_to_come(
         row = session.get_one(Delivery, claimed.id)
         kept = (row.state, row.address, row.last_text, session.scalars(select(Attempt)).all())
     assert (written, kept) == (False, (DeliveryState.UNKNOWN, "", "", []))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda session, row, now: ledger.cancel_open(session, row.newsletter_id, now),
+        lambda session, row, _: recovery.expire(session, row.expires_at),
+        lambda session, row, now: ledger.forget(session, row.subscriber_id, now, keys_of=()),
+    ],
+    ids=["cancelled", "expired", "erased"],
+)
+def test_second_copy_that_is_called_off_leaves_the_first_one_unknown(
+    sessions: Sessions, newsletter_id: int, now: datetime, end: Callable[..., object]
+) -> None:
+    first, *_ = claim(sessions, now, limit=1)
+    may_leave(sessions, first, now)
+    with sessions() as session:
+        recovery.recover(session, now, WAIT, sole_sender=True)
+        recovery.requeue_unknown(session, now + WAIT)
+
+    with sessions() as session:
+        end(session, session.get_one(Delivery, first.id), now)
+
+    with sessions() as session:
+        row = session.get_one(Delivery, first.id)
+        assert (row.state, row.next_at) == (DeliveryState.UNKNOWN, None)
+
+
+def test_second_copy_held_for_somebody_who_left_leaves_the_first_one_unknown(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    first, *_ = claim(sessions, now, limit=1)
+    may_leave(sessions, first, now)
+    with sessions() as session:
+        recovery.recover(session, now, WAIT, sole_sender=True)
+        recovery.requeue_unknown(session, now + WAIT)
+        session.get_one(Subscriber, first.subscriber_id).state = SubscriberState.UNSUBSCRIBED
+    again = next(each for each in claim(sessions, now + WAIT) if each.id == first.id)
+
+    with sessions() as session:
+        ledger.settle_held(session, again.id, again.generation, now + WAIT)
+
+    assert read_states(sessions)[0] == "unknown"
