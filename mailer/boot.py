@@ -23,7 +23,7 @@ from mailer.message.render import Renderer
 from mailer.providers.inbox import InboxServer
 from mailer.providers.registry import build_sender
 from mailer.storage import accounts, migrate
-from mailer.storage.db import Sessions, open_engine, open_sessions
+from mailer.storage.db import KeptSessions, Sessions, open_engine, open_sessions
 from mailer.storage.presence import Presence
 from mailer.storage.settings import find_setting
 from mailer.usecases.addresses import make_address_key
@@ -106,7 +106,7 @@ class Parts:
         those who call `run_once`."""
         settings = self.config.engine
         return Engine(
-            sessions=self.sessions,
+            sessions=KeptSessions(self.database),
             sender=build_sender(self.config),
             builder=self.build_builder(),
             clock=self.clock,

@@ -6,47 +6,42 @@ one language; knows no key, no address and no clock.
 
 import re
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from mailer.message import slots
 from mailer.message.build import boundary, build
 from mailer.message.headers import check_person
 from mailer.message.values import Envelope, Person, Rendered
 
-Values = Mapping[str, bytes]
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Bytes of a base64 part in which slots lie, each slot by its field's name. They begin and
+    end where three bytes become four characters, so what is around them never changes."""
+
+    pieces: tuple[bytes | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A place for a person's value, or for a slice of it where a soft line break parts it."""
+    """A place for a person's value, named or encoded, or for a slice of it between line breaks."""
 
-    field: str
+    value: str | Encoded
     part: slice
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
-    """Whole lines of a base64 part around a slot, before encoding."""
-
-    pieces: tuple[bytes | Fill, ...]
-
-    def encode(self, values: Values) -> bytes:
-        raw = b"".join(
-            piece if isinstance(piece, bytes) else values[piece.field][piece.part]
-            for piece in self.pieces
-        )
-        lines = (raw[start : start + _RAW_LINE] for start in range(0, len(raw), _RAW_LINE))
-        return b"".join(b2a_base64(line, newline=False) + b"\r\n" for line in lines)
-
-
-Piece = bytes | Fill | Region
+Piece = bytes | Fill
 
 _WHOLE = slice(None)
 _SAFE_LINE = 600  # leaves room for an address and a token within the 998
 _BREAKS = re.compile(rb"[\r\n\0]")
-_RAW_LINE, _WIRE_LINE = 57, 78  # a full line of base64: what it holds, what it takes with CRLF
+_GROUP, _CHARACTERS = 3, 4  # base64 turns so many bytes into so many characters
+_BASE64_LINE = 76
 _SOFT_BREAK = b"=\r\n"
+_LINE_BREAK = b"\r\n"
+_FIELDS = ("address", "date", "message_id", "unsubscribe_token", "preferences_token")
+_TOKENS = frozenset(_FIELDS[3:])
 _SLOTS = {
     slots.UNSUBSCRIBE.encode(): "unsubscribe_token",
     slots.PREFERENCES.encode(): "preferences_token",
@@ -70,11 +65,19 @@ class Cut:
     """A letter in pieces, ready for any number of people. `splice` may be called by threads."""
 
     def __init__(self, pieces: Sequence[Piece], size: int) -> None:
+        fills = [(at, piece) for at, piece in enumerate(pieces) if isinstance(piece, Fill)]
+        encoded = dict.fromkeys(f.value for _, f in fills if isinstance(f.value, Encoded))
+        fields = {f.value for _, f in fills} | {p for each in encoded for p in each.pieces}
+        self._has_unsubscribe = "unsubscribe_token" in fields
+        self._has_preferences = "preferences_token" in fields
+        # Values are known by their place in a list: fields first, then what is made of them.
+        known: tuple[str | Encoded, ...] = (*_FIELDS, *encoded)
+        places = {value: place for place, value in enumerate(known)}
         self._frame = [piece if isinstance(piece, bytes) else b"" for piece in pieces]
-        self._fills = [(at, p.field, p.part) for at, p in enumerate(pieces) if isinstance(p, Fill)]
-        self._regions = [(at, p) for at, p in enumerate(pieces) if isinstance(p, Region)]
-        inside = [piece for _, region in self._regions for piece in region.pieces]
-        self._fields = {p.field for p in (*pieces, *inside) if isinstance(p, Fill)}
+        self._fills = [(at, places[fill.value], fill.part) for at, fill in fills]
+        self._encoded = [
+            [p if isinstance(p, bytes) else places[p] for p in each.pieces] for each in encoded
+        ]
         self.size = size
         """Bytes of the message, give or take the length of an address."""
         self.is_smooth = _is_smooth(pieces)
@@ -84,25 +87,28 @@ class Cut:
     def splice(self, person: Person) -> bytes:
         """The bytes of `build` for this person, and its errors: UnsafeHeader, ValueError."""
         values = self._values(person)
+        for mixed in self._encoded:
+            raw = b"".join(
+                [piece if isinstance(piece, bytes) else values[piece] for piece in mixed]
+            )
+            values.append(b2a_base64(raw, newline=False))
         pieces = self._frame.copy()
-        for at, field, part in self._fills:
-            pieces[at] = values[field][part]
-        for at, region in self._regions:
-            pieces[at] = region.encode(values)
+        for at, place, part in self._fills:
+            pieces[at] = values[place][part]
         return b"".join(pieces)
 
-    def _values(self, person: Person) -> Values:
+    def _values(self, person: Person) -> list[bytes]:
+        """In the order of `_FIELDS`."""
         check_person(person)
-        values = {
-            "address": person.address.encode("ascii"),
-            "date": person.date.encode("ascii"),
-            "message_id": person.message_id.encode("ascii"),
-        }
-        if "unsubscribe_token" in self._fields:
-            values["unsubscribe_token"] = slots.get_unsubscribe_token(person).encode("ascii")
-        if "preferences_token" in self._fields:
-            values["preferences_token"] = slots.get_preferences_token(person).encode("ascii")
-        return values
+        unsubscribe = slots.get_unsubscribe_token(person) if self._has_unsubscribe else ""
+        preferences = slots.get_preferences_token(person) if self._has_preferences else ""
+        return [
+            person.address.encode("ascii"),
+            person.date.encode("ascii"),
+            person.message_id.encode("ascii"),
+            unsubscribe.encode("ascii"),
+            preferences.encode("ascii"),
+        ]
 
 
 def _is_smooth(pieces: Sequence[Piece]) -> bool:
@@ -110,7 +116,7 @@ def _is_smooth(pieces: Sequence[Piece]) -> bool:
     fills = [piece for piece in pieces if isinstance(piece, Fill)]
     lines = frame.split(b"\r\n")
     return frame.isascii() and not (
-        any(fill.part.start == slots.TOKEN_DOT for fill in fills)
+        any(fill.value in _TOKENS and fill.part.start == slots.TOKEN_DOT for fill in fills)
         or any(len(line) > _SAFE_LINE or line.startswith(b".") for line in lines)
         or any(_BREAKS.search(line) for line in lines)
     )
@@ -120,7 +126,7 @@ def cut(
     rendered: Rendered, envelope: Envelope, *, base_url: str, unsubscribe_address: str = ""
 ) -> Cut:
     """Build the letter once, for nobody, and cut it. Raises what `build` raises."""
-    nobody = replace(_NOBODY, message_id=f"<{0:016x}.{0:032x}@{envelope.list_domain}>")
+    nobody = _NOBODY._replace(message_id=f"<{0:016x}.{0:032x}@{envelope.list_domain}>")
     reference = build(
         rendered, envelope, nobody, base_url=base_url, unsubscribe_address=unsubscribe_address
     )
@@ -170,28 +176,46 @@ def _cut_slot(wire: bytes) -> Iterator[Piece]:
 def _cut_base64(wire: bytes) -> Iterator[Piece]:
     raw = a2b_base64(wire)
     done = 0
-    for first, last in _runs_of_lines(raw):
-        yield wire[done * _WIRE_LINE : first * _WIRE_LINE]
-        yield Region(tuple(_cut_raw(raw[first * _RAW_LINE : last * _RAW_LINE])))
-        done = last
-    yield wire[done * _WIRE_LINE :]
+    for first, last in _runs_of_groups(raw):
+        encoded = Encoded(tuple(_cut_raw(raw[first * _GROUP : last * _GROUP])))
+        start, end = first * _CHARACTERS, last * _CHARACTERS
+        yield wire[done : start + _breaks_before(start)]
+        yield from _cut_lines(encoded, start, end)
+        done = end + _breaks_before(end - 1)
+    yield wire[done:]
 
 
-def _runs_of_lines(raw: bytes) -> Iterator[tuple[int, int]]:
-    """The lines that slots lie on, as (first, after last), those that touch taken together."""
+def _runs_of_groups(raw: bytes) -> Iterator[tuple[int, int]]:
+    """The groups of three bytes that slots lie on, as (first, after last), those of slots that
+    share one taken together."""
     runs: list[tuple[int, int]] = []
     for match in _PLAIN_SLOT.finditer(raw):
-        first, last = match.start() // _RAW_LINE, (match.end() - 1) // _RAW_LINE + 1
+        first, last = match.start() // _GROUP, (match.end() - 1) // _GROUP + 1
         if runs and first < runs[-1][1]:
             first = runs.pop()[0]
         runs.append((first, last))
     yield from runs
 
 
-def _cut_raw(raw: bytes) -> Iterator[bytes | Fill]:
+def _breaks_before(character: int) -> int:
+    """Bytes of line breaks before this character of a base64 part."""
+    return character // _BASE64_LINE * len(_LINE_BREAK)
+
+
+def _cut_lines(encoded: Encoded, start: int, end: int) -> Iterator[Piece]:
+    at = start
+    while at < end:
+        if at > start:
+            yield _LINE_BREAK
+        line_end = min(at - at % _BASE64_LINE + _BASE64_LINE, end)
+        yield Fill(encoded, slice(at - start, line_end - start))
+        at = line_end
+
+
+def _cut_raw(raw: bytes) -> Iterator[bytes | str]:
     done = 0
     for match in _PLAIN_SLOT.finditer(raw):
         yield raw[done : match.start()]
-        yield Fill(_SLOTS[match[0]], _WHOLE)
+        yield _SLOTS[match[0]]
         done = match.end()
     yield raw[done:]

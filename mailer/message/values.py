@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mailer.domain.association import Association
 
@@ -59,8 +60,7 @@ class Envelope:
     help_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """What differs from one recipient to the next. Tokens are of constant length, `date` and
     `message_id` too, so that the bytes of a cohort's letters differ in known places only."""
 

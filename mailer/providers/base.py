@@ -9,14 +9,12 @@ taken and have no outcome were not handed over, and are still the engine's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(NamedTuple):
     """One message, ready to hand over. `content` is CRLF bytes without dot-stuffing.
 
     `key` is the delivery's id, `idempotency_key` the same across repeats of that delivery.
@@ -49,8 +47,7 @@ class Fate(StrEnum):
     UNFIT = "unfit"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """`phase` is where it ended (connect, mail, rcpt, data, dot, request), `code` the SMTP or
     HTTP status (0 when there was none), `text` the provider's words, 500 characters at most."""
 

@@ -102,7 +102,8 @@ def _claim(
     limit: int,
 ) -> list[Claim]:
     chosen = due.limit(limit).with_for_update(skip_locked=True)
-    rows = session.execute(
+    # On the connection: the session would look for each row among its objects first.
+    rows = session.connection().execute(
         update(Delivery)
         .where(Delivery.id.in_(chosen))
         .values(
@@ -113,7 +114,6 @@ def _claim(
             changed_at=now,
         )
         .returning(*(getattr(Delivery, name) for name in Claim._fields))
-        .execution_options(synchronize_session=False)
     )
     return sorted(map(Claim._make, rows), key=lambda claim: (claim.next_at, claim.id))
 
@@ -188,7 +188,8 @@ def _accept(on_postgresql: bool) -> Update:  # noqa: FBT001  a cache key
         .where(
             Delivery.id == cell(0, BigInteger),
             Delivery.generation == cell(1, Integer),
-            Delivery.state.in_(_OURS_TO_SETTLE),
+            # Not IN, whose list SQLAlchemy would write out anew each time.
+            or_(*(Delivery.state == state for state in _OURS_TO_SETTLE)),
         )
         .values(
             state=_S.ACCEPTED,

@@ -4,7 +4,6 @@ every core can work on one while the loop talks."""
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from mailer.message.dkim import Signer
 from mailer.providers.base import Mail
@@ -29,7 +28,7 @@ class Signing:
         if self._signer is None or self._threads is None:
             return lambda: mail
         signed = self._threads.submit(self._signer.sign, mail.content)
-        return lambda: replace(mail, content=signed.result())
+        return lambda: mail._replace(content=signed.result())
 
     def close(self) -> None:
         if self._threads:

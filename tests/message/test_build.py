@@ -186,7 +186,7 @@ def test_letter_is_seven_bit_lines_of_bounded_length_that_end_in_crlf(text, html
     "address", ["a@b.cz", "l" * 64 + "@example.org", "l" * 64 + "@" + "d" * 185 + ".org"]
 )
 def test_address_of_any_length_is_read_back(address):
-    content = built(SMALL, person=replace(PERSON, address=address))
+    content = built(SMALL, person=PERSON._replace(address=address))
 
     assert message_from_bytes(content, policy=modern)["To"] == address
     assert content.count(f"\r\nTo: {address}\r\n".encode()) == 1
@@ -255,7 +255,7 @@ def test_list_headers_are_not_allowed_on_mail_to_one_person():
 
 def test_mail_to_one_person_needs_no_tokens():
     plain = Rendered("Confirm", "", "<p>Confirm</p>\n", "Confirm\n", "en")
-    person = replace(PERSON, unsubscribe_token="", preferences_token="")
+    person = PERSON._replace(unsubscribe_token="", preferences_token="")
 
     message = message_from_bytes(
         built(plain, replace(ENVELOPE, is_bulk=False), person), policy=modern
@@ -274,7 +274,7 @@ def test_slot_takes_only_a_token_of_its_own_length(kind, token):
     text = UNSUBSCRIBE + PREFERENCES
 
     with pytest.raises(ValueError, match=f"The {kind} token is not 76 URL-safe characters long."):
-        fill(text, replace(PERSON, **{f"{kind}_token": token}))
+        fill(text, PERSON._replace(**{f"{kind}_token": token}))
 
 
 def test_slots_are_tokens_in_shape_and_do_not_overlap():

@@ -259,7 +259,7 @@ def test_header_is_folded_into_lines_that_every_server_takes():
 
 
 def test_same_letter_gives_the_same_bytes_in_every_thread():
-    letters = [built(person=replace(PERSON, address=f"r{n}@example.org")) for n in range(40)]
+    letters = [built(person=PERSON._replace(address=f"r{n}@example.org")) for n in range(40)]
     alone = [SIGNER.sign(letter) for letter in letters]
 
     with ThreadPoolExecutor(4) as pool:

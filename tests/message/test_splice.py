@@ -164,7 +164,7 @@ def test_size_is_that_of_the_letter():
 def test_person_that_does_not_fit_is_refused_by_both_builders(filler, field, value, error):
     letter = Rendered("", "", filler + UNSUBSCRIBE, filler + PREFERENCES, "en")
     pieces = cut(letter, ENVELOPE, base_url=BASE)
-    person = replace(PERSON, **{field: value})
+    person = PERSON._replace(**{field: value})
 
     with pytest.raises(error) as by_splice:
         pieces.splice(person)
@@ -176,7 +176,7 @@ def test_person_that_does_not_fit_is_refused_by_both_builders(filler, field, val
 def test_token_that_no_slot_asks_for_may_be_missing():
     letter = Rendered("", "", "<p></p>", "Hello\n", "en")
     envelope = replace(ENVELOPE, is_bulk=False)
-    person = replace(PERSON, unsubscribe_token="", preferences_token="")
+    person = PERSON._replace(unsubscribe_token="", preferences_token="")
 
     spliced, built = both(letter, envelope, person)
 

@@ -4,7 +4,6 @@ commits travel together."""
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +192,7 @@ def test_body_beyond_all_buffers_goes_to_a_slow_reader(
 def test_long_wait_for_one_slow_reader_does_not_stop_the_others() -> None:
     content = b"Subject: long\r\n\r\n" + b"sixteen letters.\r\n" * 250_000
     slow, *quick = several(30)
-    mails = [replace(slow, content=content), *quick]
+    mails = [slow._replace(content=content), *quick]
     with (
         run(SluggishSmtp(0.002)) as server,
         sender_to(server.port, connections=2, reply_seconds=10) as sender,

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -79,7 +78,7 @@ def check_accounts(rounds: Sequence[Ledger], server: Storm, seed: str) -> None:
 
 def some_long(mails: Sequence[Mail], dice: Random) -> list[Mail]:
     return [
-        replace(mail, content=mail.content + LONG) if dice.random() < 0.1 else mail
+        mail._replace(content=mail.content + LONG) if dice.random() < 0.1 else mail
         for mail in mails
     ]
 
