@@ -17,7 +17,7 @@ demo: .venv/runtime ## The whole service on example content; ONCE=1 runs the sto
 test: .venv/development ## Install what the tests need, then run every check and every test
 	@scripts/install-test-parts
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --dist worksteal
 
 soak: .venv/development ## Kill the worker hundreds of times in mid-send (about an hour)
 	@scripts/install-test-parts

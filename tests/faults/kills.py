@@ -5,12 +5,11 @@ import random
 import threading
 import time
 from collections import defaultdict
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from email.parser import BytesHeaderParser
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 
@@ -21,13 +20,15 @@ from mailer.storage.deliveries import Delivery
 from mailer.storage.subscribers import Subscriber
 from mailer.usecases import subscriptions
 from mailer.usecases.consents import Trace
+from tests.faults.crews import Crew, Workers, hire_celery
 from tests.faults.workers import (
     install_worker,
     list_readers,
     send_to_the_end,
     start_newsletter,
 )
-from tests.service import Installation, fork_worker, wait_until
+from tests.fleet import WORKERS, install_fleet, wait_until_sent
+from tests.service import Installation, wait_until
 from tests.sinks import SlowSmtp, slow_smtp
 from tests.worker.ledger import (
     Copies,
@@ -47,13 +48,15 @@ Arrivals = list[tuple[datetime, bytes]]
 
 @dataclass(frozen=True)
 class Terms:
-    """How often who is killed. `readers` must be more than are reached before the last kill."""
+    """How often who is killed. `readers` must be more than are reached before the last kill. With
+    a `broker`, Celery's workers send, who bring their own number and connections."""
 
     url: str
     kills: int
     connections: int
     readers: int
     workers: int = 1
+    broker: str = ""
     seed: int = 20261122
 
 
@@ -70,16 +73,21 @@ class Leaver:
 @dataclass(frozen=True)
 class Toll:
     """What a kill loop cost. `unknown` mails may or may not have arrived, `lost` ones did not and
-    the ledger does not say so."""
+    the ledger does not say so. `in_hand`: how many answers were being waited for, at most, when
+    somebody was killed, summed up."""
 
     kills: int
+    in_hand: int
     repeats: int
     unknown: int
     lost: frozenset[str]
     copies: Copies
 
     def __str__(self) -> str:
-        return f"{self.kills} kills, {self.repeats} repeats, {self.unknown} unknown"
+        return (
+            f"{self.kills} kills, {self.repeats} repeats ({self.in_hand} possible), "
+            f"{self.unknown} unknown, {len(self.lost)} lost"
+        )
 
 
 class _Bodies(list[bytes]):
@@ -105,56 +113,68 @@ class _Forgotten(list[bytes]):
 
 def run_kill_loop(folder: Path, terms: Terms) -> Toll:
     """Send one newsletter under fire, and check everything that was promised about it."""
-    sections: dict[str, dict[str, Any]] = {
-        "smtp": {"connections": terms.connections},
-        "engine": {"claim_size": 50, "poll_seconds": 0.05},
-    }
-    with (
-        slow_smtp(DOT_SECONDS) as server,
-        install_worker(folder, terms.url, server.port, **sections) as worker,
-    ):
+    with slow_smtp(DOT_SECONDS) as server, _install(folder, terms, server.port) as worker:
         bodies = server.bodies = _Bodies()
         server.chunks = _Forgotten()
         newsletter_id = start_newsletter(worker, terms.readers)
-        left = _fire(worker, server, terms)
+        with _hire(worker, terms) as crew:
+            left, in_hand = _fire(worker, server, crew, terms)
         reached = len(read_copies(bodies))
         server.seconds = 0
-        send_to_the_end(worker, newsletter_id, patience=60 + terms.readers / 50)
-        toll = _count(worker, terms, bodies, {leaver.address for leaver in left})
+        _send_the_rest(worker, newsletter_id, terms)
+        toll = _count(worker, terms, bodies, {leaver.address for leaver in left}, in_hand)
         _expect_books_closed(worker, newsletter_id)
     assert reached < terms.readers, "the last kills hit nobody who was sending"
-    _expect_promise(terms, toll)
+    _expect_promise(toll)
     _expect_left_alone(left, bodies.arrivals)
     return toll
 
 
-def _fire(worker: Installation, server: SlowSmtp, terms: Terms) -> list[Leaver]:
+def _install(folder: Path, terms: Terms, port: int) -> AbstractContextManager[Installation]:
+    engine = {"claim_size": 50, "poll_seconds": 0.05}
+    if terms.broker:
+        return install_fleet(folder, terms.url, terms.broker, port, engine=engine)
+    smtp = {"connections": terms.connections}
+    return install_worker(folder, terms.url, port, smtp=smtp, engine=engine)
+
+
+def _hire(worker: Installation, terms: Terms) -> AbstractContextManager[Crew]:
+    if terms.broker:
+        return hire_celery(worker)
+    return nullcontext(Workers(worker, terms.workers, terms.connections))
+
+
+def _send_the_rest(worker: Installation, newsletter_id: int, terms: Terms) -> None:
+    patience = 60 + terms.readers / 50
+    if not terms.broker:
+        send_to_the_end(worker, newsletter_id, patience=patience)
+        return
+    with hire_celery(worker):
+        wait_until_sent(worker, newsletter_id, patience=patience)
+
+
+def _fire(
+    worker: Installation, server: SlowSmtp, crew: Crew, terms: Terms
+) -> tuple[list[Leaver], int]:
+    """Who left meanwhile, and how many answers may have been lost."""
     chance = random.Random(terms.seed)
     stayers = list_readers(terms.readers)
     chance.shuffle(stayers)
     left: list[Leaver] = []
-    workers = [fork_worker(worker) for _ in range(terms.workers)]
+    in_hand = 0
     for _ in range(terms.kills):
         _wait_for_mail(server)
         time.sleep(chance.uniform(0, LONGEST_SPAN) / 2)
         left.append(_leave(worker.parts.sessions, stayers.pop()))
         time.sleep(chance.uniform(0, LONGEST_SPAN) / 2)
-        _kill(workers.pop(chance.randrange(len(workers))))
+        in_hand += crew.kill_one(chance)
         let_waiting_end(worker.parts.sessions)
-        workers.append(fork_worker(worker))
-    for process in workers:
-        _kill(process)
-    return left
+    return left, in_hand + crew.kill_all()
 
 
 def _wait_for_mail(server: SlowSmtp) -> None:
     before = len(server.bodies)
     wait_until(lambda: len(server.bodies) > before)
-
-
-def _kill(process: BaseProcess) -> None:
-    process.kill()
-    process.join()
 
 
 def _leave(sessions: Sessions, address: str) -> Leaver:
@@ -169,14 +189,17 @@ def _leave(sessions: Sessions, address: str) -> Leaver:
     return Leaver(address, clock.now(), state == DeliveryState.HANDING_OFF)
 
 
-def _count(worker: Installation, terms: Terms, bodies: list[bytes], left: set[str]) -> Toll:
+def _count(
+    worker: Installation, terms: Terms, bodies: list[bytes], left: set[str], in_hand: int
+) -> Toll:
     copies = read_copies(bodies)
     rows = read_deliveries(worker.parts.sessions)
     unknown = {row.address for row in rows if row.state == DeliveryState.UNKNOWN}
     audience = {row.address for row in rows}
     return Toll(
         # Whoever was alive at the last one is ended, too.
-        kills=terms.kills + terms.workers,
+        kills=terms.kills + (WORKERS if terms.broker else terms.workers),
+        in_hand=in_hand,
         repeats=count_repeats(copies),
         unknown=len(unknown),
         lost=frozenset(audience - copies.keys() - unknown - left),
@@ -192,9 +215,9 @@ def _expect_books_closed(worker: Installation, newsletter_id: int) -> None:
     assert account.open == 0
 
 
-def _expect_promise(terms: Terms, toll: Toll) -> None:
+def _expect_promise(toll: Toll) -> None:
     assert toll.lost == frozenset()
-    assert toll.repeats <= toll.kills * terms.connections
+    assert toll.repeats <= toll.in_hand
     assert max(len(ids) for ids in toll.copies.values()) <= 2
     assert all(len(set(ids)) == 1 for ids in toll.copies.values())
 

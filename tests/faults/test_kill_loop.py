@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.kills import Terms, run_kill_loop
+from tests.fleet import CONNECTIONS
 
 KILLS = 8
 
@@ -26,5 +27,17 @@ def test_workers_side_by_side_killed_again_and_again_lose_nobody(
 ) -> None:
     """F6 with two workers at once on PostgreSQL; what one leaves, the other takes over."""
     toll = run_kill_loop(tmp_path, Terms(postgres_url, KILLS, 4, 1200, workers=2))
+
+    print(toll)
+
+
+@pytest.mark.parametrize("broker", ["rabbitmq", "redis"])
+def test_celery_killed_again_and_again_loses_nobody(
+    request: pytest.FixtureRequest, postgres_url: str, tmp_path: Path, broker: str
+) -> None:
+    """F6 with two of Celery's workers, through both brokers."""
+    url = request.getfixturevalue(broker).url
+
+    toll = run_kill_loop(tmp_path, Terms(postgres_url, KILLS, CONNECTIONS, 3000, broker=url))
 
     print(toll)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.kills import Terms, run_kill_loop
+from tests.fleet import CONNECTIONS
 
 pytestmark = pytest.mark.soak
 
@@ -22,10 +23,23 @@ def test_worker_killed_two_hundred_times_loses_nobody(
     print(f"\n{connections} connections: {toll}")
 
 
+@pytest.mark.parametrize(("connections", "readers"), [(1, 6000), (4, 20000), (16, 60000)])
 def test_workers_side_by_side_killed_two_hundred_times_lose_nobody(
-    postgres_url: str, tmp_path: Path
+    postgres_url: str, tmp_path: Path, connections: int, readers: int
 ) -> None:
     """F6 on PostgreSQL, two workers at once."""
-    toll = run_kill_loop(tmp_path, Terms(postgres_url, KILLS, 4, 20000, workers=2))
+    toll = run_kill_loop(tmp_path, Terms(postgres_url, KILLS, connections, readers, workers=2))
 
-    print(f"\ntwo workers with 4 connections each: {toll}")
+    print(f"\ntwo workers with {connections} connections each: {toll}")
+
+
+@pytest.mark.parametrize("broker", ["rabbitmq", "redis"])
+def test_celery_killed_two_hundred_times_loses_nobody(
+    request: pytest.FixtureRequest, postgres_url: str, tmp_path: Path, broker: str
+) -> None:
+    """F6 with two of Celery's workers, through both brokers."""
+    url = request.getfixturevalue(broker).url
+
+    toll = run_kill_loop(tmp_path, Terms(postgres_url, KILLS, CONNECTIONS, 60000, broker=url))
+
+    print(f"\nCelery through {broker}: {toll}")

@@ -29,7 +29,6 @@ from tests.fleet import (
     run_celery,
     run_dispatcher,
     send_to_the_end,
-    send_under_fire,
     start_newsletter,
     stop_worker,
     wait_until_sent,
@@ -115,22 +114,6 @@ def test_worker_killed_in_mid_batch_loses_nobody(install_workers: Install, broke
     assert reached < 80
     expect_whole(workers, newsletter_id, copies)
     assert count_repeats(copies) <= WINDOW
-
-
-def test_workers_killed_again_and_again_lose_nobody(
-    install_workers: Install, rabbitmq: Broker
-) -> None:
-    """`make soak` has the long way."""
-    with slow_smtp(0.05) as server:
-        workers = install_workers(rabbitmq.url, server.port)
-        newsletter_id = start_newsletter(workers, 800)
-
-        kills = send_under_fire(workers, newsletter_id, 1.0)
-
-        copies = read_copies(server.bodies)
-    assert kills > 1
-    expect_whole(workers, newsletter_id, copies)
-    assert count_repeats(copies) <= kills * WINDOW
 
 
 def test_task_of_a_process_that_was_killed_goes_to_another(
