@@ -1,12 +1,12 @@
-"""The ledger's questions: the statements that change the state of a delivery, but for what the
-clock sorts out (`recovery`).
+"""The ledger's two commits around the one dangerous moment, and the words that its other questions
+share: `claiming`, `interventions` of people, `recovery` by the clock.
 
 A row is written by whoever holds its claim: `generation` goes up with every claim, and every
 later write names the generation it was claimed with. A process that wakes up late changes nothing.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -17,7 +17,6 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Interval,
-    Select,
     Text,
     Update,
     and_,
@@ -29,7 +28,6 @@ from sqlalchemy import (
     func,
     literal,
     or_,
-    select,
     true,
     update,
 )
@@ -38,84 +36,21 @@ from sqlalchemy.orm import Session
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import (
     ANSWER_WAIT,
-    OPEN_STATES,
     DeliveryState,
     Next,
-    Priority,
 )
 from mailer.domain.newsletter import NewsletterState
 from mailer.storage.db import Moment
-from mailer.storage.deliveries import Attempt, Claim, Delivery, is_to
+from mailer.storage.deliveries import Attempt, Claim, Delivery
 from mailer.storage.newsletters import Newsletter
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, Suppression
 
 _S = DeliveryState
 
-_OURS_TO_SETTLE = (_S.CLAIMED, _S.HANDING_OFF, _S.UNKNOWN)
+
+OURS_TO_SETTLE = (_S.CLAIMED, _S.HANDING_OFF, _S.UNKNOWN)
 """Unknown too: whoever concluded that we are dead was wrong, and the answer is known after all."""
-
-
-def claim_transactional(
-    session: Session,
-    owner: str,
-    now: datetime,
-    lease: timedelta,
-    limit: int,
-    priority: Priority | None = None,
-) -> list[Claim]:
-    """Mail to one person, oldest first: of one priority, or all of it, the urgent first."""
-    due = _due(now).where(Delivery.newsletter_id.is_(None))
-    if priority is not None:
-        due = due.where(Delivery.priority == priority)
-    order = (Delivery.priority, Delivery.id)
-    return _claim(session, due.order_by(*order), owner, now, lease, limit)
-
-
-def claim_newsletter(
-    session: Session, owner: str, now: datetime, lease: timedelta, limit: int
-) -> list[Claim]:
-    """Mails of a newsletter that is being sent: of the oldest that has any, most urgent first."""
-    sending = select(Newsletter.id).where(Newsletter.state == NewsletterState.SENDING)
-    for newsletter_id in session.scalars(sending.order_by(Newsletter.id)).all():
-        # Without the id: PostgreSQL would sort all that are equally due instead of taking the
-        # first of the index, a hundred milliseconds instead of three.
-        due = _due(now).where(Delivery.newsletter_id == newsletter_id)
-        claims = _claim(session, due.order_by(Delivery.next_at), owner, now, lease, limit)
-        if claims:
-            return claims
-    return []
-
-
-def _due(now: datetime) -> Select[int]:
-    return select(Delivery.id).where(
-        Delivery.state.in_((_S.QUEUED, _S.DEFERRED)), Delivery.next_at <= now
-    )
-
-
-def _claim(
-    session: Session,
-    due: Select[int],
-    owner: str,
-    now: datetime,
-    lease: timedelta,
-    limit: int,
-) -> list[Claim]:
-    chosen = due.limit(limit).with_for_update(skip_locked=True)
-    # On the connection: the session would look for each row among its objects first.
-    rows = session.connection().execute(
-        update(Delivery)
-        .where(Delivery.id.in_(chosen))
-        .values(
-            state=_S.CLAIMED,
-            generation=Delivery.generation + 1,
-            lease_owner=owner,
-            lease_until=_lease_end(session, now, lease),
-            changed_at=now,
-        )
-        .returning(*(getattr(Delivery, name) for name in Claim._fields))
-    )
-    return sorted(map(Claim._make, rows), key=lambda claim: (claim.next_at, claim.id))
 
 
 def hand_off(session: Session, claims: Sequence[tuple[int, int]], now: datetime) -> frozenset[int]:
@@ -189,7 +124,7 @@ def _accept(on_postgresql: bool) -> Update:  # noqa: FBT001  a cache key
             Delivery.id == cell(0, BigInteger),
             Delivery.generation == cell(1, Integer),
             # Not IN, whose list SQLAlchemy would write out anew each time.
-            or_(*(Delivery.state == state for state in _OURS_TO_SETTLE)),
+            or_(*(Delivery.state == state for state in OURS_TO_SETTLE)),
         )
         .values(
             state=_S.ACCEPTED,
@@ -230,7 +165,7 @@ def _held(claim_id: int, generation: int) -> ColumnElement[bool]:
     )
 
 
-def _lease_end(session: Session, now: datetime, length: timedelta) -> ColumnElement[Any] | datetime:
+def lease_end(session: Session, now: datetime, length: timedelta) -> ColumnElement[Any] | datetime:
     """When a lease that begins now ends, by the one clock that all senders share: the database's
     where there can be several."""
     if _is_postgresql(session):
@@ -296,48 +231,6 @@ def _was_begun() -> ColumnElement[int]:
     return case((Delivery.state == _S.HANDING_OFF, 1), else_=0)
 
 
-def take_back(session: Session, subscriber_id: int, now: datetime) -> None:
-    """Nobody may hand a newsletter over to this person on what they saw before: their mails are
-    queued anew, so that every verdict on them comes after this transaction. One that is being
-    given at this moment is waited for. Takes no time where nothing is being sent."""
-    under_way = select(Newsletter.id).where(
-        Newsletter.state.in_((NewsletterState.SENDING, NewsletterState.PAUSED))
-    )
-    theirs = and_(
-        Delivery.newsletter_id.in_(under_way),
-        Delivery.subscriber_id == subscriber_id,
-        Delivery.state.in_((_S.QUEUED, _S.DEFERRED, _S.CLAIMED)),
-    )
-    anew = case((Delivery.state == _S.CLAIMED, _S.QUEUED.value), else_=Delivery.state)
-    move(
-        session,
-        theirs,
-        {"state": anew, "generation": Delivery.generation + 1, "changed_at": now},
-    )
-
-
-def find_claim(session: Session, claim_id: int, generation: int) -> Claim | None:
-    """The claim that an outcome in the journal is about, as it was claimed, if the outcome still
-    can be settled."""
-    row = session.execute(
-        select(Delivery.state, *(getattr(Delivery, name) for name in Claim._fields)).where(
-            Delivery.id == claim_id,
-            Delivery.generation == generation,
-            Delivery.state.in_(_OURS_TO_SETTLE),
-        )
-    ).one_or_none()
-    if row is None:
-        return None
-    claim = Claim._make(row[1:])
-    was_begun = row.state != _S.CLAIMED
-    # Whoever took us for dead has counted this attempt as the first of two.
-    was_taken_over = row.state == _S.UNKNOWN and claim.next_at is not None
-    return claim._replace(
-        attempts=claim.attempts - was_begun,
-        is_repeat=claim.is_repeat and not was_taken_over,
-    )
-
-
 def record(
     session: Session,
     claim: Claim,
@@ -370,7 +263,7 @@ def record(
     ours = and_(
         Delivery.id == claim.id,
         Delivery.generation == claim.generation,
-        Delivery.state.in_(_OURS_TO_SETTLE),
+        Delivery.state.in_(OURS_TO_SETTLE),
     )
     if not move(session, ours, values):
         return False
@@ -388,131 +281,9 @@ def record(
     return True
 
 
-def release(session: Session, owner: str, now: datetime, ids: Sequence[int] | None = None) -> int:
-    """Give back what this process claimed and did not begin: these, or all. Returns how many."""
-    ours = and_(is_open(_S.CLAIMED), Delivery.lease_owner == owner)
-    if ids is not None:
-        ours = and_(ours, Delivery.id.in_(ids))
-    return move(session, ours, {"state": _S.QUEUED, "changed_at": now})
-
-
 def is_open(*states: DeliveryState) -> ColumnElement[bool]:
     """In one of these states. What is not over has a `next_at`, and only that is in an index."""
     return and_(Delivery.next_at.is_not(None), Delivery.state.in_(states))
-
-
-def put_off(session: Session, owner: str, until: Mapping[int, datetime], now: datetime) -> None:
-    """Give back claimed mails that may only leave later: id → when."""
-    if not until:
-        return
-    later = (
-        update(Delivery)
-        .where(
-            Delivery.id == bindparam("which"),
-            Delivery.lease_owner == owner,
-            Delivery.state == _S.CLAIMED,
-        )
-        .values(state=_S.QUEUED, next_at=bindparam("moment", type_=Moment), changed_at=now)
-    )
-    rows = [{"which": delivery_id, "moment": moment} for delivery_id, moment in until.items()]
-    session.connection().execute(later, rows)
-
-
-def keep_leases(session: Session, owner: str, now: datetime, lease: timedelta) -> int:
-    """Renew the leases of a process that is still at work."""
-    return move(
-        session,
-        and_(is_open(_S.CLAIMED), Delivery.lease_owner == owner),
-        {"lease_until": _lease_end(session, now, lease)},
-    )
-
-
-def cancel_open(session: Session, newsletter_id: int, now: datetime) -> int:
-    """Cancel what has not begun to leave. What is being handed off this moment still finishes."""
-    waiting = (_S.QUEUED, _S.CLAIMED, _S.DEFERRED)
-    return move(
-        session,
-        and_(Delivery.newsletter_id == newsletter_id, Delivery.state.in_(waiting)),
-        {"state": end_as(_S.CANCELLED), "next_at": None, "changed_at": now},
-    )
-
-
-def leave_unknown(session: Session, newsletter_id: int, now: datetime) -> int:
-    """Mails of unknown fate stay what they are: the one resend that was due is called off."""
-    waiting = and_(
-        Delivery.newsletter_id == newsletter_id,
-        Delivery.state == _S.UNKNOWN,
-        Delivery.next_at.is_not(None),
-    )
-    return move(session, waiting, {"next_at": None, "changed_at": now})
-
-
-def requeue(
-    session: Session,
-    newsletter_id: int,
-    states: Iterable[DeliveryState],
-    expires_at: datetime,
-    now: datetime,
-) -> int:
-    """A coordinator asks for failed mails to be tried again; those to people erased are over."""
-    return move(
-        session,
-        and_(
-            Delivery.newsletter_id == newsletter_id,
-            Delivery.state.in_(tuple(states)),
-            Delivery.address != "",
-        ),
-        {"state": _S.QUEUED, "next_at": now, "expires_at": expires_at, "changed_at": now},
-    )
-
-
-def forget(session: Session, subscriber_id: int, now: datetime, keys_of: Iterable[str]) -> None:
-    """Take a person out of the ledger: the rows stay for its sums, what names them goes.
-
-    What has not begun to leave is cancelled; what may have left is `unknown` and is not sent
-    again. Mails of the kinds `keys_of` keep the keyed hash of where they went, until
-    `drop_keys`: the caps on mail to strangers count by it.
-    """
-    session.flush()
-    theirs = is_to(subscriber_id)
-    may_have_left = or_(Delivery.is_repeat, Delivery.state.in_((_S.HANDING_OFF, _S.UNKNOWN)))
-    # One statement, so that no mail slips from one state into the next between two.
-    ended = {
-        "state": case((may_have_left, _S.UNKNOWN.value), else_=_S.CANCELLED.value),
-        "next_at": None,
-        "reason": "erased",
-        # An answer that is still to come may repeat the address: nobody writes it down any more.
-        "generation": Delivery.generation + 1,
-        "changed_at": now,
-    }
-    move(session, and_(theirs, Delivery.state.in_((*OPEN_STATES, _S.UNKNOWN))), ended)
-    their_ids = select(Delivery.id).where(theirs)
-    connection = session.connection()
-    # Providers like to repeat the address in what they say.
-    connection.execute(update(Attempt).where(Attempt.delivery_id.in_(their_ids)).values(text=""))
-    nameless = {
-        "address": "",
-        "address_key": case(
-            (Delivery.template.in_(tuple(keys_of)), Delivery.address_key), else_=""
-        ),
-        "reader_id": None,
-        "context": None,
-        "last_text": "",
-        "subscriber_id": None,
-    }
-    move(session, theirs, nameless)
-
-
-def drop_keys(session: Session, before: datetime) -> int:
-    """Keyed hashes that outlived the people erased and are too old for any cap."""
-    stale = and_(
-        Delivery.newsletter_id.is_(None),
-        Delivery.subscriber_id.is_(None),
-        Delivery.address == "",
-        Delivery.address_key != "",
-        Delivery.created_at < before,
-    )
-    return move(session, stale, {"address_key": ""})
 
 
 def move(session: Session, which: ColumnElement[bool], values: dict[str, Any]) -> int:

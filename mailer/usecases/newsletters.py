@@ -29,8 +29,8 @@ from mailer.message.vocabulary import N_
 from mailer.storage import audit, snapshots
 from mailer.storage.accounts import has_open
 from mailer.storage.audiences import count_written
+from mailer.storage.interventions import cancel_open, leave_unknown, requeue
 from mailer.storage.languages import list_content_languages
-from mailer.storage.ledger import cancel_open, leave_unknown, requeue
 from mailer.storage.newsletters import (
     Newsletter,
     Variant,

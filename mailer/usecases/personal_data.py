@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from mailer.domain.errors import TooMany
 from mailer.message.vocabulary import N_
-from mailer.storage import audit, ledger
+from mailer.storage import audit, interventions
 from mailer.storage.consents import list_consents
 from mailer.storage.deliveries import Delivery, is_to
 from mailer.storage.newsletters import Newsletter, hold_audiences
@@ -70,7 +70,7 @@ def erase(session: Session, subscriber: Subscriber, *, who: str, now: datetime) 
     hold_audiences(session)
     is_stranger = subscriber.confirmed_at is None
     asked = letters.TO_STRANGERS if is_stranger else ("address_change",)
-    ledger.forget(session, subscriber.id, now, keys_of=asked)
+    interventions.forget(session, subscriber.id, now, keys_of=asked)
     audit.record(session, who, "subscriber erased", now, thing="subscriber", thing_id=subscriber.id)
     session.delete(subscriber)
     session.flush()

@@ -18,7 +18,7 @@ from mailer.domain.consent import (
 from mailer.domain.errors import ExpiredLink, Refused
 from mailer.message.links import Purpose, TimedLink
 from mailer.message.vocabulary import N_
-from mailer.storage import audit, ledger
+from mailer.storage import audit, interventions
 from mailer.storage.redemptions import redeem
 from mailer.storage.subscribers import (
     Subscriber,
@@ -140,7 +140,7 @@ def unsubscribe(session: Session, subscriber: Subscriber, *, trace: Trace, now: 
     subscriber.state = SubscriberState.UNSUBSCRIBED
     subscriber.left_at = now
     subscriber.paused_until = None
-    ledger.take_back(session, subscriber.id, now)
+    interventions.take_back(session, subscriber.id, now)
     suppress(session, subscriber.address_key, Scope.NEWSLETTERS, "left", now)
     record(session, subscriber, ConsentAction.WITHDRAWN, trace, now)
     return True
@@ -173,7 +173,7 @@ def forget_unconfirmed(session: Session, now: datetime, limit: int = FORGOTTEN_A
     for subscriber in forgotten:
         erase(session, subscriber, who="clock", now=now)
     if len(forgotten) < limit:
-        ledger.drop_keys(session, now - CONFIRMATIONS_WITHIN)
+        interventions.drop_keys(session, now - CONFIRMATIONS_WITHIN)
     return len(forgotten)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from mailer.clock import Clock
 from mailer.domain.delivery import Priority
 from mailer.domain.throttle import Limits
-from mailer.storage import ledger, throttles
+from mailer.storage import claiming, throttles
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim
 from mailer.storage.presence import Presence
@@ -86,7 +86,7 @@ class Claims:
         if self._queue:
             ids = [claim.id for claim in self._queue]
             with self._sessions() as session:
-                released = ledger.release(session, self._owner, self._clock(), ids)
+                released = claiming.release(session, self._owner, self._clock(), ids)
                 throttles.give_back(session, self._limits, released)
         self._queue.clear()
         self._is_stale = False
@@ -101,7 +101,7 @@ class Claims:
         self._queue.clear()
         self._is_stale = False
         with self._sessions() as session:
-            released = ledger.release(session, self._owner, self._clock())
+            released = claiming.release(session, self._owner, self._clock())
             throttles.give_back(session, self._limits, released)
 
     def _look_around(self) -> None:
@@ -114,7 +114,7 @@ class Claims:
     def _renew(self) -> None:
         self._presence.announce()
         with self._sessions() as session:
-            ledger.keep_leases(session, self._owner, self._clock(), self._pace.lease)
+            claiming.keep_leases(session, self._owner, self._clock(), self._pace.lease)
         self._renew_at = monotonic() + RENEW_SECONDS
 
     def _claim_more(self) -> None:
@@ -128,14 +128,14 @@ class Claims:
     def _claim_of_newsletters(self) -> list[Claim]:
         def ask(session: Session, room: int) -> list[Claim]:
             lease = self._pace.lease
-            return ledger.claim_newsletter(session, self._owner, self._clock(), lease, room)
+            return claiming.claim_newsletter(session, self._owner, self._clock(), lease, room)
 
         return self._claim(ask, is_urgent=False)
 
     def _claim_for_people(self, priority: Priority) -> list[Claim]:
         def ask(session: Session, room: int) -> list[Claim]:
             lease = self._pace.lease
-            return ledger.claim_transactional(
+            return claiming.claim_transactional(
                 session, self._owner, self._clock(), lease, room, priority
             )
 
@@ -151,7 +151,7 @@ class Claims:
             claims = ask(session, room) if room else []
             addresses = {claim.id: claim.address for claim in claims}
             later = throttles.book(session, limits, addresses, now, is_urgent=is_urgent)
-            ledger.put_off(session, self._owner, later, now)
+            claiming.put_off(session, self._owner, later, now)
         if claims:
             crash_point("after_claim")
         return [claim for claim in claims if claim.id not in later]

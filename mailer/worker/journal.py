@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from mailer.clock import Clock
 from mailer.providers.base import Fate, Outcome
-from mailer.storage import ledger
+from mailer.storage import claiming
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim
 from mailer.worker.settling import Settler
@@ -126,7 +126,7 @@ def _carry_over(
     session: Session, entries: list[dict[str, Any]], clock: Clock, *, resends_unknown: bool
 ) -> None:
     for entry in entries:
-        claim = ledger.find_claim(session, entry["delivery"], entry["generation"])
+        claim = claiming.find_claim(session, entry["delivery"], entry["generation"])
         if claim is None:
             continue
         outcome = Outcome(

@@ -12,7 +12,7 @@ from mailer import clock
 from mailer.domain.delivery import DeliveryState
 from mailer.message.render import Renderer
 from mailer.providers.memory import MemorySender
-from mailer.storage import ledger
+from mailer.storage import claiming, ledger
 from mailer.storage.accounts import list_deliveries
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim, Delivery
@@ -89,7 +89,7 @@ def test_who_had_left_before_the_verdict_gets_nothing(sessions: Sessions, now: d
     add_readers(sessions, readers, now)
     start_letter(sessions, now)
     with sessions() as session:
-        claims = ledger.claim_newsletter(session, "test", now, timedelta(minutes=15), readers)
+        claims = claiming.claim_newsletter(session, "test", now, timedelta(minutes=15), readers)
     gone, passed_after_leaving = set[int | None](), list[str]()
     together = threading.Barrier(2, timeout=30)
 
@@ -126,7 +126,7 @@ def test_withdrawal_and_verdict_wait_for_each_other(sessions: Sessions, now: dat
         add_people(session, 2, now)
     start_letter(sessions, now)
     with sessions() as session:
-        first, second = ledger.claim_newsletter(session, "a", now, timedelta(minutes=15), 2)
+        first, second = claiming.claim_newsletter(session, "a", now, timedelta(minutes=15), 2)
     order, passed = list[str](), list[bool]()
 
     def leave_now() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 
-from mailer.storage import ledger
+from mailer.storage import claiming, ledger
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim, Delivery
 
@@ -15,7 +15,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 def claim(sessions: Sessions, now: datetime, owner: str = "a", limit: int = 10) -> list[Claim]:
     with sessions() as session:
-        return ledger.claim_newsletter(session, owner, now, LEASE, limit)
+        return claiming.claim_newsletter(session, owner, now, LEASE, limit)
 
 
 def read_states(sessions: Sessions) -> list[str]:

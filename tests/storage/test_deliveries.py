@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
-from mailer.storage import accounts, ledger
+from mailer.storage import accounts, claiming, ledger
 from mailer.storage.db import Sessions, open_engine, open_sessions
 from mailer.storage.deliveries import Delivery, is_to
 from mailer.storage.newsletters import Newsletter
@@ -64,7 +64,7 @@ def engine(sqlite_url: str) -> Iterator[Engine]:
     ("ask", "way"),
     [
         (
-            lambda session, now: ledger.claim_newsletter(session, "a", now, A_MINUTE, 10),
+            lambda session, now: claiming.claim_newsletter(session, "a", now, A_MINUTE, 10),
             f"SEARCH delivery USING {DUE} AND next_at<?)",
         ),
         (
@@ -122,7 +122,7 @@ def test_what_is_over_is_not_in_the_index_of_what_is_due(sessions: Sessions, now
         add_people(session, 3, now)
     newsletter_id = start_letter(sessions, now)
     with sessions() as session:
-        first = ledger.claim_newsletter(session, "a", now, A_MINUTE, 1)[0]
+        first = claiming.claim_newsletter(session, "a", now, A_MINUTE, 1)[0]
         ledger.accept(session, "memory", [(first.id, first.generation, 250, "Ok", "")], now)
 
     with sessions() as session:

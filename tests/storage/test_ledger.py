@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryKind, Priority
 from mailer.domain.newsletter import NewsletterState
-from mailer.storage import ledger
+from mailer.storage import claiming, ledger
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim, Delivery
 from mailer.storage.newsletters import get_newsletter
@@ -59,7 +59,7 @@ def test_hand_off_refuses_an_older_generation(
 ) -> None:
     stale = claim(sessions, now)[0]
     with sessions() as session:
-        ledger.release(session, "a", now)
+        claiming.release(session, "a", now)
     fresh = claim(sessions, now, "b")[0]
 
     assert stale.id == fresh.id
@@ -158,7 +158,7 @@ def test_claim_takes_first_what_somebody_waits_for(
         add_question(session, "waiting@example.org", now, Priority.WAITED_FOR)
 
     with sessions() as session:
-        claimed = ledger.claim_transactional(session, "a", now, LEASE, limit, priority)
+        claimed = claiming.claim_transactional(session, "a", now, LEASE, limit, priority)
 
     assert sorted(row.address for row in claimed) == expected
 
@@ -169,7 +169,7 @@ def test_transactional_mail_has_a_claim_of_its_own(
     with sessions() as session:
         add_question(session, "new@example.org", now, Priority.WAITED_FOR)
     with sessions() as session:
-        urgent = ledger.claim_transactional(session, "a", now, LEASE, 10)
+        urgent = claiming.claim_transactional(session, "a", now, LEASE, 10)
 
     assert [row.address for row in urgent] == ["new@example.org"]
     assert len(claim(sessions, now)) == 3
@@ -216,11 +216,11 @@ def test_release_gives_back_these_or_all(
     may_leave(sessions, first, now)
 
     with sessions() as session:
-        strangers = ledger.release(session, "b", now)
-        some = ledger.release(session, "a", now, [first.id, second.id])
+        strangers = claiming.release(session, "b", now)
+        some = claiming.release(session, "a", now, [first.id, second.id])
     after_some = read_states(sessions)
     with sessions() as session:
-        rest = ledger.release(session, "a", now)
+        rest = claiming.release(session, "a", now)
 
     assert (strangers, some, rest) == (0, 1, 1)
     assert after_some == ["handing_off", "queued", "claimed"]
@@ -235,7 +235,7 @@ def test_keep_leases_renews_our_claims_only(
     end_leases(sessions)
 
     with sessions() as session:
-        kept = ledger.keep_leases(session, "a", now, LEASE)
+        kept = claiming.keep_leases(session, "a", now, LEASE)
 
     assert kept == 1
     assert [lease is not None and lease > LONG_AGO for lease in read_leases(sessions)] == [
@@ -252,8 +252,8 @@ def test_put_off_gives_back_for_later(
     later = now + timedelta(minutes=5)
 
     with sessions() as session:
-        ledger.put_off(session, "a", {first.id: later}, now)
-        ledger.put_off(session, "b", {second.id: later}, now)
+        claiming.put_off(session, "a", {first.id: later}, now)
+        claiming.put_off(session, "b", {second.id: later}, now)
 
     again = [row.id for row in claim(sessions, now, "c")]
     due = [row.id for row in claim(sessions, later, "c")]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState, Next
 from mailer.domain.newsletter import NewsletterState
-from mailer.storage import ledger, recovery
+from mailer.storage import interventions, ledger, recovery
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Attempt, Delivery
 from mailer.storage.newsletters import get_newsletter
@@ -100,7 +100,7 @@ def test_settle_held_leaves_a_cancelled_row_alone(
 ) -> None:
     claimed = claim(sessions, now)[0]
     with sessions() as session:
-        ledger.cancel_open(session, newsletter_id, now)
+        interventions.cancel_open(session, newsletter_id, now)
         ledger.settle_held(session, claimed.id, claimed.generation, now)
 
     assert read_states(sessions) == ["cancelled"] * 3
@@ -234,7 +234,7 @@ def test_mail_left_over_from_a_cancelled_newsletter_is_over(
         may_leave(sessions, each, now)
     with sessions() as session:
         get_newsletter(session, newsletter_id).state = NewsletterState.CANCELLED
-        ledger.cancel_open(session, newsletter_id, now)
+        interventions.cancel_open(session, newsletter_id, now)
     with sessions() as session:
         ledger.settle_held(session, first.id, first.generation, now)
         later = Next(DeliveryState.DEFERRED, now + WAIT)
@@ -259,10 +259,10 @@ def test_requeue_leaves_those_erased_alone(
         ledger.record(
             session, claimed, Next(DeliveryState.REJECTED), now, outcome="refused", code=550
         )
-        ledger.forget(session, claimed.subscriber_id, now, keys_of=())
+        interventions.forget(session, claimed.subscriber_id, now, keys_of=())
 
     with sessions() as session:
-        requeued = ledger.requeue(
+        requeued = interventions.requeue(
             session, newsletter_id, [DeliveryState.REJECTED], now + LEASE, now
         )
 
@@ -276,7 +276,7 @@ def test_forget_fences_off_an_answer_that_is_still_to_come(
     assert claimed.subscriber_id
     may_leave(sessions, claimed, now)
     with sessions() as session:
-        ledger.forget(session, claimed.subscriber_id, now, keys_of=())
+        interventions.forget(session, claimed.subscriber_id, now, keys_of=())
 
     with sessions() as session:
         later = Next(DeliveryState.DEFERRED, now)
@@ -292,9 +292,9 @@ def test_forget_fences_off_an_answer_that_is_still_to_come(
 @pytest.mark.parametrize(
     "end",
     [
-        lambda session, row, now: ledger.cancel_open(session, row.newsletter_id, now),
+        lambda session, row, now: interventions.cancel_open(session, row.newsletter_id, now),
         lambda session, row, _: recovery.expire(session, row.expires_at),
-        lambda session, row, now: ledger.forget(session, row.subscriber_id, now, keys_of=()),
+        lambda session, row, now: interventions.forget(session, row.subscriber_id, now, keys_of=()),
     ],
     ids=["cancelled", "expired", "erased"],
 )

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import SubscriberState
+from mailer.storage.claiming import claim_transactional
 from mailer.storage.deliveries import Claim
-from mailer.storage.ledger import claim_transactional
 from mailer.storage.suppressions import Scope, is_suppressed
 from mailer.usecases import address_changes, letters
 from mailer.usecases.addresses import read_address

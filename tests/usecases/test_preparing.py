@@ -15,7 +15,7 @@ from mailer.domain.portion import Portion
 from mailer.domain.texts import TextState
 from mailer.domain.when import When
 from mailer.message.render import Renderer
-from mailer.storage import ledger
+from mailer.storage import claiming
 from mailer.storage.db import TURN_SECONDS, Sessions, open_sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Cohort, ReaderKind, get_newsletter
@@ -387,7 +387,7 @@ def test_who_has_an_event_tonight_gets_their_letter_first(
 
     for _ in range(3):  # a slow sender takes one at a time
         with sessions() as session:
-            claims = ledger.claim_newsletter(session, "worker", now, timedelta(minutes=15), 1)
+            claims = claiming.claim_newsletter(session, "worker", now, timedelta(minutes=15), 1)
             claimed += [claim.address for claim in claims]
 
     assert claimed == ["tonight@example.org", "tomorrow@example.org", "some-day@example.org"]

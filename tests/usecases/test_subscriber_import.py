@@ -13,10 +13,10 @@ from mailer.domain.errors import Invalid, NotFound, Refused
 from mailer.domain.imports import Columns, Fate
 from mailer.message.links import TimedLink
 from mailer.storage.audit import AuditEntry
+from mailer.storage.claiming import claim_transactional
 from mailer.storage.consents import Consent, list_consents
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
-from mailer.storage.ledger import claim_transactional
 from mailer.storage.settings import Setting
 from mailer.storage.subscribers import Filter, Subscriber, find_by_key, list_subscribers
 from mailer.storage.suppressions import Scope, is_suppressed, suppress

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from mailer.message.links import Links, Purpose
 from mailer.message.render import Renderer
-from mailer.storage import ledger
+from mailer.storage import claiming
 from mailer.storage.deliveries import Claim
 from mailer.storage.plans import get_plan
 from mailer.storage.subscribers import Subscriber
@@ -45,7 +45,7 @@ def queue(
         now=now,
         lives=DAY,
     )
-    (claim,) = ledger.claim_transactional(session, "test", now, DAY, 10)
+    (claim,) = claiming.claim_transactional(session, "test", now, DAY, 10)
     return claim
 
 
@@ -89,7 +89,7 @@ def test_an_invitation_sets_the_password_of_its_owner(
 ) -> None:
     ensure_roles(session)
     user = invite(session, NewUser("eva@example.org", "Eva", "editor"), WHO, now)
-    (claim,) = ledger.claim_transactional(session, "test", now, DAY, 10)
+    (claim,) = claiming.claim_transactional(session, "test", now, DAY, 10)
 
     text = writer.write(session, claim, now).text
 

@@ -11,7 +11,7 @@ import pytest
 
 from mailer import clock
 from mailer.providers.base import Fate, Outcome
-from mailer.storage import ledger, recovery
+from mailer.storage import claiming, ledger, recovery
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim
 from mailer.worker.journal import Journal
@@ -29,7 +29,7 @@ def claims(sessions: Sessions, now: datetime) -> list[Claim]:
         add_people(session, 3, now)
     start_letter(sessions, now)
     with sessions() as session:
-        claims = ledger.claim_newsletter(session, "test", now, LEASE, 10)
+        claims = claiming.claim_newsletter(session, "test", now, LEASE, 10)
         ledger.hand_off(session, [(claim.id, claim.generation) for claim in claims], now)
     return claims
 
@@ -143,7 +143,7 @@ def test_journal_leaves_a_mail_alone_that_was_claimed_anew(
     with sessions() as session:
         recovery.recover(session, now, timedelta(), sole_sender=True)
         recovery.requeue_unknown(session, now)
-        ledger.claim_newsletter(session, "other", now, LEASE, 1)
+        claiming.claim_newsletter(session, "other", now, LEASE, 1)
     with open_journal(tmp_path, "host:1:a") as journal:
         journal.keep([accepted(claims[0])], "smtp")
 

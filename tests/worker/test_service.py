@@ -14,7 +14,7 @@ from mailer.domain.delivery import DeliveryState
 from mailer.message.render import Renderer
 from mailer.providers.base import Fate, Outcome, ProviderDown
 from mailer.providers.memory import MemorySender
-from mailer.storage import ledger
+from mailer.storage import claiming, ledger
 from mailer.storage.db import Sessions, open_engine, open_sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.presence import Presence
@@ -119,7 +119,7 @@ def test_service_believes_its_predecessors_journal_before_it_recovers(
         wish = {"subscriber": visitor, "language": "cs", "context": {"jti": "abc"}}
         letters.queue(session, "confirm", **wish, now=now, lives=timedelta(days=1))
     with sessions() as session:
-        (claim,) = ledger.claim_transactional(session, NEIGHBOUR, now, timedelta(minutes=15), 1)
+        (claim,) = claiming.claim_transactional(session, NEIGHBOUR, now, timedelta(minutes=15), 1)
         ledger.hand_off(session, [(claim.id, claim.generation)], now)
     predecessor = Journal(tmp_path, NEIGHBOUR)
     predecessor.keep([(claim, Outcome(claim.id, Fate.ACCEPTED, "dot", 250, "queued"))], "smtp")
