@@ -104,9 +104,9 @@ class Parts:
     def build_engine(self, stop: threading.Event | None = None) -> Engine:
         """A sending engine with a name of its own in the ledger. `stop` ends its rounds early, for
         those who call `run_once`."""
-        settings = self.config.engine
+        settings, sessions = self.config.engine, KeptSessions(self.database)
         return Engine(
-            sessions=KeptSessions(self.database),
+            sessions=sessions,
             sender=build_sender(self.config),
             builder=self.build_builder(),
             clock=self.clock,
@@ -122,6 +122,7 @@ class Parts:
             signing=self.build_signing(),
             limits=get_limits(self.config.throttle, self.config.mail.provider),
             stop=stop,
+            close=sessions.close,
         )
 
     def build_builder(self) -> Builder:

@@ -211,8 +211,8 @@ def _transact(session: Session, *, commits: bool) -> Iterator[Session]:
 
 class KeptSessions:
     """Sessions for one thread that commits all the time: it keeps its connection from one
-    transaction to the next, as long as nothing goes wrong, and gives it back to the pool when it
-    is no longer used itself. To fetch one and to see whether it lives costs as much as a commit."""
+    transaction to the next, as long as nothing goes wrong. To fetch one from the pool and to see
+    whether it lives costs as much as a commit."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -227,9 +227,14 @@ class KeptSessions:
                 yield session
         except BaseException:
             # It may be broken; the pool finds out.
-            self._connection.close()
-            self._connection = None
+            self.close()
             raise
+
+    def close(self) -> None:
+        """Give the connection back. The next transaction fetches one again."""
+        if self._connection:
+            self._connection.close()
+        self._connection = None
 
 
 def has_one_writer(session: Session) -> bool:

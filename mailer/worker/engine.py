@@ -7,7 +7,7 @@ can decide.
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,7 +35,8 @@ log = structlog.get_logger()
 
 class Engine:
     """Sends what the ledger says is due. `owner` names this process in the ledger. Once `stop` is
-    set, a round takes no more mail and finishes what is in hand."""
+    set, a round takes no more mail and finishes what is in hand. `close` lets go of what
+    `sessions` keep open."""
 
     def __init__(
         self,
@@ -50,11 +51,12 @@ class Engine:
         signing: Signing = UNSIGNED,
         limits: Limits = UNLIMITED,
         stop: threading.Event | None = None,
+        close: Callable[[], None] | None = None,
     ) -> None:
         self._sessions, self._sender, self._clock = sessions, sender, clock
         self._presence, self._journal, self._pace = presence, journal, pace
         self._circuit = Circuit()
-        self._stop = stop or threading.Event()
+        self._stop, self._close = stop or threading.Event(), close
         self._claims = Claims(sessions, clock, owner, presence, pace, limits)
         self._settler = Settler(sender.name, pace.resends_unknown)
         self._builder, self._signing = builder, signing
@@ -110,6 +112,8 @@ class Engine:
         self._presence.leave()
         self._sender.close()
         self._signing.close()
+        if self._close:
+            self._close()
 
     def _gather_tools(self) -> Tools:
         return Tools(
