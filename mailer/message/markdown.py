@@ -21,6 +21,9 @@ _READER = MarkdownIt("commonmark", {"html": False, "breaks": True}).disable(
 )
 _BARE = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]']")
 
+DEEPEST = 20
+"""Levels of emphasis; of lists and quotes the reader itself takes no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -42,7 +45,7 @@ def read_markdown(source: str) -> Words:
     _level_headings(tokens)
     for token in tokens:
         if token.type == "inline":
-            token.children = list(_link(token.children or []))
+            token.children = list(_link(list(_flatten(token.children or []))))
     html = _READER.renderer.render(tokens, _READER.options, {})
     return Words(sanitise(html), _Writer().write(SyntaxTreeNode(tokens)), _lead(tokens))
 
@@ -62,6 +65,17 @@ def _level_headings(tokens: Sequence[Token]) -> None:
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = "h2" if token.tag <= depths[0] else "h3"
+
+
+def _flatten(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Without what is nested deeper than anybody can see: ten thousand stars are ten thousand
+    levels of emphasis, and more than whoever reads the tree can climb."""
+    depth = 0
+    for token in tokens:
+        depth += max(token.nesting, 0)
+        if depth <= DEEPEST or not token.nesting:
+            yield token
+        depth += min(token.nesting, 0)
 
 
 def _link(tokens: Sequence[Token]) -> Iterator[Token]:

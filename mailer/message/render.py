@@ -1,34 +1,32 @@
 """Turns a letter's content into what a reader sees: subject, preview line, HTML and plain text.
 
-Templates run in a sandbox and get plain values only: no object of ours is within their reach.
-It decides nothing about who gets a letter, and leaves the personal links as slots.
+Templates get plain values only, and those of an operator run apart (`press`). It decides nothing
+about who gets a letter, and leaves the personal links as slots.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from css_inline import CSSInliner
-from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, pass_context
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from mailer.domain.digest import Digest
 from mailer.domain.texts import Chosen
-from mailer.i18n import SOURCE, Words, get_language, interface_for
+from mailer.i18n import SOURCE, get_language, interface_for
 from mailer.message.dates import moment_words
 from mailer.message.facts import Setting, digest_facts, language_links, said
 from mailer.message.markdown import read_markdown
 from mailer.message.plain import lay_out
+from mailer.message.press import Press
 from mailer.message.proposal import PREHEADER_LENGTHS, propose_preheader, propose_subject, shorten
 from mailer.message.sanitise import clean_line, clean_values, is_safe_link
 from mailer.message.slots import PREFERENCES, UNSUBSCRIBE
+from mailer.message.templates import open_templates
 from mailer.message.values import Frame, Rendered
-from mailer.places import get_folder
 
 TRANSACTIONAL = frozenset(
     {"confirm", "already", "preferences", "data", "address_change", "draft_ready", "account"}
@@ -41,21 +39,17 @@ NO_NOTE = Chosen("", SOURCE)
 class Renderer:
     """Renders every kind of letter. One may serve many threads.
 
-    `overrides` is an operator's folder: a template there stands in for ours of the same name.
+    `overrides` is an operator's folder: a template there stands in for ours of the same name. All
+    are then written by a process of their own, which raises Refused for one that takes too much.
     """
 
     def __init__(self, overrides: Path | None = None) -> None:
-        folders = [overrides] if overrides else []
-        folders.append(get_folder("templates") / "emails")
-        self._templates = ImmutableSandboxedEnvironment(
-            loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
-            autoescape=lambda name: name is not None and name.endswith(".html"),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals.clear()
-        self._templates.globals.update({"_": _say, "ngettext": _count})
+        self._write: Callable[[str, Mapping[str, Any]], str]
+        if overrides:
+            self._write = Press(overrides).render
+        else:
+            templates = open_templates()
+            self._write = lambda name, context: templates.get_template(name).render(context)
 
     def digest(
         self,
@@ -120,9 +114,6 @@ class Renderer:
             subject, preheader, self._inline(html, context), lay_out(text), context["lang"]
         )
 
-    def _write(self, name: str, context: Mapping[str, Any]) -> str:
-        return self._templates.get_template(name).render(context)
-
     def _inline(self, html: str, context: Mapping[str, Any]) -> str:
         """The style sheet put into every tag: many mail programs drop it from the head."""
         css = self._write("partials/inline.css", context)
@@ -161,18 +152,3 @@ def _markdown(source: str) -> dict[str, str]:
     read = read_markdown(source)
     # Sanitised two walls deep; everything else in a template is escaped.
     return {"html": Markup(read.html), "text": read.text, "lead": read.lead}  # noqa: S704
-
-
-@pass_context
-def _say(context: Context, message: str, /, **values: Any) -> str:
-    """`_("…", name=…)` in a template: the words in the letter's language, the values escaped."""
-    text = Words(context["chrome"]["lang"]).say(message)
-    if context.eval_ctx.autoescape:
-        text = Markup(text)  # noqa: S704  our own catalogue, not a person's text
-    return text % values if values else text
-
-
-@pass_context
-def _count(context: Context, one: str, many: str, number: int, /, **values: Any) -> str:
-    """`ngettext(one, many, number)` in a template; `%(num)d` is the number."""
-    return Words(context["chrome"]["lang"]).plural(one, many, number, **values)

@@ -21,6 +21,8 @@ from mailer.message.headers import (
     date_value,
     letter_headers,
     message_id,
+    read_message_id,
+    return_path,
 )
 from mailer.message.values import Envelope, Person
 
@@ -334,3 +336,40 @@ def test_message_id_begins_with_its_delivery_and_has_constant_length(delivery_id
 def test_message_id_outside_its_shape_is_refused(delivery_id, domain):
     with pytest.raises(UnsafeHeader):
         message_id(delivery_id, SECRET, domain)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OWN_ID,
+        OWN_ID.upper(),
+        f"bounces+{OWN_ID[1:50]}@example.org",
+        f"<{'0' * 16}.{'f' * 32}@news.example.org>\r\n {OWN_ID} <other@example.org>",
+    ],
+    ids=["alone", "shouted", "return path", "list"],
+)
+def test_delivery_is_read_from_its_mark_wherever_it_stands(text):
+    assert read_message_id(text, SECRET) == 77
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        OWN_ID.replace("<0", "<1"),
+        OWN_ID.replace("@", "0@"),
+        OWN_ID.replace("<", "<0"),
+        message_id(77, b"another secret", "news.example.org"),
+        "<" + "0" * 14 + "4d." + "0" * 32 + "@news.example.org>",
+    ],
+)
+def test_mark_that_somebody_made_up_names_no_delivery(text):
+    """A51: without the key nobody can say that a mail of ours came back."""
+    assert read_message_id(text, SECRET) is None
+
+
+def test_return_path_names_the_mail_and_stays_an_address():
+    path = return_path("bounces@example.org", OWN_ID)
+
+    assert path == f"bounces+{OWN_ID.strip('<>').partition('@')[0]}@example.org"
+    assert read_message_id(path, SECRET) == 77

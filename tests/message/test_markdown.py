@@ -1,9 +1,12 @@
 """A coordinator's Markdown, read once and written twice."""
 
+import time
+
 import pytest
 
-from mailer.message.markdown import read_markdown
+from mailer.message.markdown import DEEPEST, read_markdown
 from mailer.message.plain import lay_out
+from mailer.usecases.newsletters import LONGEST_BODY
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,47 @@ def test_read_markdown_says_the_same_in_html_and_text(
 )
 def test_read_markdown_keeps_hostile_and_odd_text_as_it_was_typed(source: str, html: str) -> None:
     assert read_markdown(source).html.strip() == html
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "- ",
+        "> ",
+        "1. ",
+        "# a\n",
+        "[a](https://example.org/)\n",
+        "https://example.org/ ",
+        "<https://example.org>",
+        "[",
+        "![",
+        "[](",
+        "[a](<b",
+        "*",
+        "*a ",
+        "**a*b",
+        "_a__b",
+        "<",
+        "\\",
+        "&amp;",
+        "https://a.,",
+        "[r]: https://example.org/ ",
+    ],
+)
+def test_read_markdown_takes_a_moment_for_any_text_of_the_longest_letter(piece: str) -> None:
+    """F39: coordinators write Markdown and no templates, so the length is what bounds it."""
+    began_at = time.monotonic()
+
+    read_markdown(piece * (LONGEST_BODY // len(piece)))
+
+    assert time.monotonic() - began_at < 2
+
+
+def test_read_markdown_reads_what_is_nested_too_deep_to_be_seen() -> None:
+    read = read_markdown("*" * 9_999 + "deep" + "*" * 9_999)
+
+    assert read.text == "deep"
+    assert read.html.count("<strong>") + read.html.count("<em>") == DEEPEST
 
 
 def test_read_markdown_numbers_links_through_the_whole_letter() -> None:
