@@ -18,8 +18,10 @@ from mailer.config import Config, load
 from mailer.domain.delivery import UNKNOWN_WAIT
 from mailer.domain.errors import Refused
 from mailer.message.dkim import build_signer
+from mailer.message.headers import read_message_id
 from mailer.message.links import Links
 from mailer.message.render import Renderer
+from mailer.providers.brevo_hook import BrevoHook
 from mailer.providers.inbox import InboxServer
 from mailer.providers.registry import build_sender
 from mailer.storage import accounts, migrate
@@ -28,10 +30,11 @@ from mailer.storage.presence import Presence
 from mailer.storage.settings import find_setting
 from mailer.usecases.addresses import make_address_key
 from mailer.usecases.forecasts import get_limits
-from mailer.usecases.outages import WORKER_TICK
+from mailer.usecases.outages import WORKER_TICK, find_box_trouble
 from mailer.usecases.writing import LetterWriter
 from mailer.web.app import create_app
-from mailer.web.parts import WebParts
+from mailer.web.parts import HookParts, WebParts
+from mailer.worker.bounces import BounceReader
 from mailer.worker.builder import Builder, Sending
 from mailer.worker.celery_app import make_app
 from mailer.worker.celery_dispatch import Dispatcher
@@ -42,9 +45,11 @@ from mailer.worker.journal import Journal
 from mailer.worker.service import Service
 from mailer.worker.signing import UNSIGNED, Signing
 from mailer.worker.timetable import Timetable
+from mailer.worker.watermark import Watermark
 
 WORKER_SILENT_AFTER = timedelta(minutes=2)
 MAIL_WAITS_TOO_LONG = timedelta(minutes=15)
+BOX_SHUT_TOO_LONG = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,14 @@ class Parts:
             clock=self.clock,
             address_key=make_address_key(self.identity),
             readiness=self.list_problems,
+            hooks=self.build_hooks(),
         )
+
+    def build_hooks(self) -> dict[str, HookParts]:
+        """The providers whose reports are expected. One without a secret is not listened to."""
+        secret = self.config.brevo.webhook_secret.get_secret_value()
+        hook = BrevoHook(self.identify)
+        return {hook.name: HookParts(secret, hook.read)} if secret else {}
 
     @property
     def identity(self) -> bytes:
@@ -133,6 +145,8 @@ class Parts:
             unsubscribe_address=mail.unsubscribe_address,
             base_url=self.config.site.base_url,
             secret=self.identity,
+            bounce_address=self.config.bounces.address or mail.from_address,
+            has_verp=self.config.bounces.verp,
         )
         return Builder(
             self.reading,
@@ -156,7 +170,20 @@ class Parts:
             self.clock,
             UNKNOWN_WAIT if self.config.engine.resend_unknown else None,
             self.reading,
+            self.build_bounce_reader(),
+            watermark=Watermark(self.config.engine.journal_directory),
         )
+
+    def build_bounce_reader(self) -> BounceReader | None:
+        """Who looks into the mailbox of bounces, if there is one."""
+        bounces = self.config.bounces
+        if not bounces.imap_host:
+            return None
+        return BounceReader(self.sessions, bounces, self.identify, self.clock)
+
+    def identify(self, text: str) -> int | None:
+        """The delivery that a Message-ID or a return path of ours in this text names."""
+        return read_message_id(text, self.identity)
 
     def build_service(self) -> Service | CeleryService:
         """The worker as threads of this process; with the demo's provider, its mail server too.
@@ -189,17 +216,23 @@ class Parts:
             return ["The database cannot be reached. `mailer doctor` says why."]
 
     def _look_into_database(self) -> list[str]:
-        if not migrate.is_at_head(self.database):
-            return ["The database is not at the newest migration. Run `mailer migrate`."]
+        if mismatch := migrate.find_mismatch(self.database):
+            return [mismatch]
         now = self.clock()
         with self.reading() as session:
             tick = find_setting(session, WORKER_TICK)
             oldest = accounts.find_oldest_due(session, now)
+            box = find_box_trouble(session) if self.config.bounces.imap_host else None
         problems = []
         if not tick or now - datetime.fromisoformat(tick) > WORKER_SILENT_AFTER:
             problems.append("The worker has not been heard of for two minutes. Is it running?")
         if oldest and now - oldest > MAIL_WAITS_TOO_LONG:
             problems.append(f"Mail has been waiting to leave since {oldest:%Y-%m-%d %H:%M} UTC.")
+        if box and box.since and now - box.since > BOX_SHUT_TOO_LONG:
+            problems.append(
+                f"Bounces cannot be read since {box.since:%Y-%m-%d %H:%M} UTC. "
+                "`mailer doctor` says why."
+            )
         return problems
 
 

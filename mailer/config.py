@@ -15,6 +15,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from mailer.sections import (
+    LONGEST_LOCAL,
+    Bounces,
     Brevo,
     Celery,
     Database,
@@ -33,6 +35,8 @@ from mailer.sections import (
 )
 
 PREFIX = "MAILER_"
+MARK_LENGTH = 50
+"""Characters that `bounces.verp` adds: a plus and the mark of a Message-ID."""
 EXAMPLE_KEY = "change-me: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
 
@@ -56,6 +60,7 @@ class Config(Section):
     smtp: Smtp = Smtp()
     dkim: Dkim = Dkim()
     brevo: Brevo = Brevo()
+    bounces: Bounces = Bounces()
     inbox: Inbox = Inbox()
     throttle: Throttle = Throttle()
     engine: Engine = Engine()
@@ -183,7 +188,7 @@ def _say(mistake: dict[str, Any]) -> tuple[str, str]:
 
 def _find_contradictions(config: Config) -> dict[str, str]:
     """Settings that are well-formed and still cannot work: key and sentence."""
-    found = dict(_find_unpaired(config.dkim))
+    found = dict([*_find_unpaired(config.dkim), *_find_unread(config)])
     keys = [key.get_secret_value() for key in config.site.secret_keys]
     if EXAMPLE_KEY in keys and not config.site.demo:
         found["site.secret_keys"] = (
@@ -200,6 +205,17 @@ def _find_contradictions(config: Config) -> dict[str, str]:
             "postgresql://user:password@host/name"
         )
     return found
+
+
+def _find_unread(config: Config) -> Iterator[tuple[str, str]]:
+    """What the way back of bounces lacks."""
+    bounces = config.bounces
+    local = (bounces.address or config.mail.from_address).partition("@")[0]
+    room = LONGEST_LOCAL - MARK_LENGTH
+    if bounces.verp and len(local) > room:
+        yield "bounces.address", f"expected at most {room} characters before the @ with verp"
+    if bounces.imap_host and not bounces.username:
+        yield "bounces.username", "missing, but bounces.imap_host is set"
 
 
 def _find_unpaired(dkim: Dkim) -> Iterator[tuple[str, str]]:

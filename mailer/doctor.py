@@ -15,10 +15,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mailer.boot import Parts
 from mailer.message.dkim import Key, list_keys
-from mailer.sections import Smtp
+from mailer.providers.mailbox import MailboxDown, open_mailbox
+from mailer.sections import Bounces, Smtp
 from mailer.storage import migrate
 from mailer.storage.settings import get_association
 from mailer.storage.users import count_users
+from mailer.usecases.outages import find_restore
 
 RESERVED = (".example", ".example.org", ".example.com", ".example.net", ".test", ".localdomain")
 """Domains that nobody can have (RFC 2606) but that examples and defaults are made of."""
@@ -55,6 +57,7 @@ def examine(parts: Parts, open_resolver: Callable[[], Resolver] = Resolver) -> l
         *_examine_database(parts),
         *_examine_provider(parts),
         *_examine_signature(parts, open_resolver),
+        *_examine_bounces(parts.config.bounces),
     ]
 
 
@@ -84,20 +87,19 @@ def _examine_sender(parts: Parts) -> Finding:
 
 def _examine_database(parts: Parts) -> Iterator[Finding]:
     try:
-        current = migrate.is_at_head(parts.database)
+        mismatch = migrate.find_mismatch(parts.database)
     except SQLAlchemyError as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         yield mend(f"The database cannot be opened: {cause}", "Check database.url.")
         return
-    yield Finding(
-        current,
-        "The database is at the newest version." if current else "The database is out of date.",
-        "" if current else "Run `mailer migrate`.",
-    )
-    if not current:
+    if mismatch:
+        what, _, advice = mismatch.partition(". ")
+        yield mend(f"{what}.", advice)
         return
+    yield good("The database is at the newest version.")
     with parts.reading() as session:
         association, users = get_association(session), count_users(session)
+        held = find_restore(session)
     yield Finding(
         bool(association.address),
         f"Mail is signed by: {association.signature()}",
@@ -108,6 +110,13 @@ def _examine_database(parts: Parts) -> Iterator[Finding]:
         f"{users} coordinators can sign in.",
         "" if users else "Run `mailer init` for a setup code, or `mailer user add`.",
     )
+    if held:
+        yield mend(
+            f"This database is a restored backup, as it was on {held.since:%Y-%m-%d %H:%M} UTC: no "
+            "newsletter leaves.",
+            "Run `mailer restored --resend-nothing` if anything was sent after that, `mailer "
+            "restored --send` if nothing was.",
+        )
     problems = parts.list_problems()
     yield Finding(not problems, " ".join(problems) or "The worker is alive.")
 
@@ -119,12 +128,25 @@ def _examine_provider(parts: Parts) -> Iterator[Finding]:
     elif provider == "brevo":
         known = bool(parts.config.brevo.api_key.get_secret_value())
         yield Finding(known, "Mail leaves through Brevo.", "" if known else "Set brevo.api_key.")
+        yield _examine_hook(parts)
     else:
         yield Finding(
             parts.config.site.demo,
             f"Mail leaves through “{provider}”: it reaches nobody.",
             "Set mail.provider to smtp or brevo to reach people.",
         )
+
+
+def _examine_hook(parts: Parts) -> Finding:
+    """Whether Brevo can tell what became of mail. What is printed is for the operator alone."""
+    secret = parts.config.brevo.webhook_secret.get_secret_value()
+    if not secret:
+        return mend(
+            "Brevo cannot report bounces and complaints: dead addresses are mailed again.",
+            "Set brevo.webhook_secret, then run this again for the address to enter at Brevo.",
+        )
+    url = f"{parts.config.site.base_url}/hooks/brevo/{secret}"
+    return good(f"Brevo reports to {url} (enter it at Brevo as a transactional webhook).")
 
 
 def _knock(smtp: Smtp) -> Finding:
@@ -151,6 +173,21 @@ def _connect(smtp: Smtp) -> smtplib.SMTP:
         context = ssl.create_default_context()
         return smtplib.SMTP_SSL(smtp.host, smtp.port, timeout=smtp.connect_seconds, context=context)
     return smtplib.SMTP(smtp.host, smtp.port, timeout=smtp.connect_seconds)
+
+
+def _examine_bounces(bounces: Bounces) -> Iterator[Finding]:
+    """Open the mailbox that bounces come back to, as the worker would; change nothing in it."""
+    if not bounces.imap_host:
+        return
+    where = f"“{bounces.folder}” at {bounces.imap_host}:{bounces.imap_port}"
+    try:
+        with open_mailbox(bounces) as mailbox:
+            yield good(f"Bounces can be read: {where} opens. Mails in it: {mailbox.number}.")
+    except MailboxDown as down:
+        yield mend(
+            f"Bounces cannot be read from {where}: {down}",
+            "Check the [bounces] section: host, port, security, username, password and folder.",
+        )
 
 
 def _examine_signature(parts: Parts, open_resolver: Callable[[], Resolver]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 _ADDRESS = re.compile(r"[^\s@<>\"']{1,64}@[^\s@<>\"',;)]+")
-_TOKEN = re.compile(r"(/(?:u|p|c|a|d|desk/password)/)[A-Za-z0-9_.\-]{20,}")
+_TOKEN = re.compile(r"(/(?:u|p|c|a|d|desk/password|hooks/[a-z]+)/)[A-Za-z0-9_.\-]{20,}")
 
 
 def mask_secrets(text: str) -> str:
@@ -54,6 +54,7 @@ def set_up_log(level: str, style: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # A line for every run, and one for every look at the version of the database.
-    for talkative in ("apscheduler", "alembic"):
+    # A line for every run, for every look at the version of the database, for every way to read a
+    # bounce.
+    for talkative in ("apscheduler", "alembic", "flufl.bounce"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -24,14 +24,21 @@ RSA_BITS, LARGEST_RSA_BITS = 2048, 4096
 LONGEST_WAIT = 840
 """Seconds that a provider's answer may be waited for: a mail being handed over is nobody else's
 for 15 minutes (`domain.delivery.ANSWER_WAIT`), and the answer must be stored before they end."""
+LONGEST_LOCAL = 64
+"""Characters of an address before its @ (RFC 5321, 4.5.3.1.1)."""
+SHORTEST_LEASE = 120
+"""Seconds. A claim is renewed every ten (`worker.claims.RENEW_SECONDS`); a machine that stood still
+for a minute must find its claims still its own."""
 
 # What `message.headers` writes, and no dot where no mail server takes one.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_FOLDER = re.compile(r"[ -~]{1,200}")
+_SECRET = re.compile(r"[A-Za-z0-9_-]{32,128}")
 _RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
-_LONGEST_LABEL, _LONGEST_LOCAL, _LONGEST_ADDRESS = 63, 64, 254
+_LONGEST_LABEL, _LONGEST_ADDRESS = 63, 254
 _BROKERS = ("amqp", "amqps", "redis", "rediss")
 _NOT_ASCII = "expected the name in ASCII letters, as the registrar keeps it: xn--…"
 
@@ -171,6 +178,14 @@ class Brevo(Section):
     base_url: str = "https://api.brevo.com"
     batch_size: int = Field(50, ge=1, le=1000)
     timeout_seconds: float = Field(30, gt=0, le=LONGEST_WAIT)
+    webhook_secret: SecretStr = SecretStr("")
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_part_of_an_address(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not _SECRET.fullmatch(value.get_secret_value()):
+            raise ValueError("expected 32 to 128 letters, digits, hyphens or underscores")
+        return value
 
     @field_validator("base_url")
     @classmethod
@@ -180,6 +195,31 @@ class Brevo(Section):
         if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
             raise ValueError("expected https://…: the key and every address go there")
         return origin
+
+
+class Bounces(Section):
+    """Where undeliverable mail goes back to, and the box in which it is read (IMAP)."""
+
+    address: str = ""
+    verp: bool = False
+    imap_host: str = ""
+    imap_port: int = Field(993, ge=1, le=65535)
+    imap_security: Literal["tls", "starttls", "none"] = "tls"
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    folder: str = "INBOX"
+
+    @field_validator("address")
+    @classmethod
+    def _is_address_or_empty(cls, value: str) -> str:
+        return _read_address(value) if value else value
+
+    @field_validator("folder")
+    @classmethod
+    def _is_folder(cls, value: str) -> str:
+        if not _FOLDER.fullmatch(value):
+            raise ValueError("expected a folder such as INBOX, in ASCII, as the server spells it")
+        return value
 
 
 class Inbox(Section):
@@ -242,7 +282,7 @@ class Throttle(Section):
 class Engine(Section):
     kind: Literal["embedded", "celery"] = "embedded"
     claim_size: int = Field(500, ge=1, le=500)
-    lease_seconds: int = Field(900, ge=60)
+    lease_seconds: int = Field(900, ge=SHORTEST_LEASE)
     poll_seconds: float = Field(1.0, gt=0)
     resend_unknown: bool = True
     journal_directory: Path = Path("journal")
@@ -318,7 +358,7 @@ def _read_address(value: str) -> str:
     if not domain.isascii():
         raise ValueError(_NOT_ASCII)
     is_address = _LOCAL.fullmatch(local) and _HOST.fullmatch(domain) and "." in domain
-    if not is_address or len(local) > _LONGEST_LOCAL or len(value) > _LONGEST_ADDRESS:
+    if not is_address or len(local) > LONGEST_LOCAL or len(value) > _LONGEST_ADDRESS:
         raise ValueError("expected a plain address such as news@example.org, without a name")
     if "=?" in value:
         raise ValueError("expected an address without “=?”, which mail programs take for a code")

@@ -18,7 +18,7 @@ from mailer.storage.db import Sessions, open_engine, open_sessions
 from tests.parts import list_missing, list_needs, say_left_out
 from tests.postgres import run_postgres
 
-pytest_plugins = ["tests.brokers", "tests.browser"]
+pytest_plugins = ["tests.brokers", "tests.browser", "tests.mailboxes"]
 
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
 """Thursday, 9:00 in Prague: the moment at which tests happen unless they say otherwise."""

@@ -6,6 +6,7 @@ set nothing is left out: what is missing fails there.
 
 import os
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.postgres import find_binaries
 SYSTEM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 ADVICE = {
     "Chromium": "apt-get install chromium",
+    "Dovecot": "apt-get install dovecot-imapd, 2.3",
     "smtp-sink": "apt-get install postfix",
     "PostgreSQL": "apt-get install postgresql, or set MAILER_TEST_POSTGRES",
     "RabbitMQ": "apt-get install rabbitmq-server",
@@ -37,6 +39,15 @@ def find_redis() -> str | None:
     return shutil.which("redis-server", path=SYSTEM_PATH)
 
 
+def find_dovecot() -> str | None:
+    """Dovecot 2.3: the next one is configured in other words."""
+    path = shutil.which("dovecot", path=SYSTEM_PATH)
+    if not path or not Path("/usr/lib/dovecot/imap").exists():
+        return None
+    told = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    return path if told.startswith("2.3.") else None
+
+
 def find_chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -45,6 +56,7 @@ def list_missing() -> frozenset[str]:
     """The parts that this machine lacks."""
     found = {
         "Chromium": find_chromium(),
+        "Dovecot": find_dovecot(),
         "smtp-sink": shutil.which("smtp-sink", path=SYSTEM_PATH),
         "PostgreSQL": os.environ.get("MAILER_TEST_POSTGRES") or _has_postgres(),
         "RabbitMQ": find_rabbitmq(),
@@ -67,7 +79,8 @@ def list_needs(item: pytest.Item) -> frozenset[str]:
     variants = list(callspec.params.values()) if callspec else []
     needs = {
         "Chromium": "chromium" in fixtures,
-        "PostgreSQL": "postgres_url" in fixtures or "postgresql" in variants,
+        "Dovecot": "dovecot" in fixtures,
+        "PostgreSQL": bool(fixtures & {"cluster", "postgres_url"}) or "postgresql" in variants,
         "RabbitMQ": "rabbitmq" in fixtures or "rabbitmq" in variants,
         "Redis": "redis" in fixtures or "redis" in variants,
         "smtp-sink": any("smtp_sink" in code.__code__.co_names for code in _functions(item)),

@@ -27,7 +27,8 @@ from pydantic import BaseModel
 from mailer.config import EXAMPLE_KEY, Config, Misconfigured, load
 from mailer.domain.delivery import ANSWER_WAIT
 from mailer.message.headers import Person, check_person, date_value, message_id
-from mailer.sections import LONGEST_WAIT
+from mailer.sections import LONGEST_WAIT, SHORTEST_LEASE
+from mailer.worker.claims import RENEW_SECONDS
 
 ROOT = Path(__file__).parent.parent
 KEY = "k" * 40
@@ -278,6 +279,31 @@ def test_the_key_of_brevo_leaves_this_machine_encrypted() -> None:
         assert load(site={"secret_keys": [KEY]}, brevo={"base_url": url}).brevo.base_url == url
 
 
+@pytest.mark.parametrize("secret", ["short", "s" * 31, "s" * 129, "/" * 40, "s" * 40 + "\n"])
+def test_the_secret_of_a_hook_is_long_and_fits_into_an_address(secret: str) -> None:
+    mistakes = say_mistake(brevo={"webhook_secret": secret})
+
+    assert mistakes == [
+        "brevo.webhook_secret: expected 32 to 128 letters, digits, hyphens or underscores"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bounces", "says"),
+    [
+        ({"address": "Bounces <b@example.org>"}, "address: expected a plain address such as"),
+        ({"folder": "Schránka"}, "folder: expected a folder such as INBOX"),
+        ({"imap_host": "imap.example.org"}, "username: missing, but bounces.imap_host is set"),
+        ({"verp": True, "address": f"{'b' * 15}@example.org"}, "address: expected at most 14"),
+        ({"imap_security": "ssl"}, "imap_security: input should be 'tls'"),
+    ],
+)
+def test_way_back_that_cannot_work_is_said(bounces: dict[str, object], says: str) -> None:
+    mistakes = say_mistake(bounces=bounces)
+
+    assert [mistake.startswith(f"bounces.{says}") for mistake in mistakes] == [True]
+
+
 @pytest.mark.parametrize(
     ("section", "key"), [("smtp", "reply_seconds"), ("brevo", "timeout_seconds")]
 )
@@ -286,6 +312,17 @@ def test_no_answer_is_waited_for_longer_than_a_mail_is_ours(section: str, key: s
 
     assert [mistake.partition(":")[0] for mistake in mistakes] == [f"{section}.{key}"]
     assert ANSWER_WAIT.total_seconds() > LONGEST_WAIT
+
+
+def test_a_claim_outlives_a_machine_that_stands_still_for_a_minute() -> None:
+    quick = {"connect_seconds": 10, "reply_seconds": 10}
+
+    mistakes = say_mistake(engine={"lease_seconds": SHORTEST_LEASE - 1}, smtp=quick)
+
+    assert [mistake.partition(":")[0] for mistake in mistakes] == ["engine.lease_seconds"]
+    assert SHORTEST_LEASE > 60 + RENEW_SECONDS
+    shortest = {"lease_seconds": SHORTEST_LEASE}
+    assert load(site={"secret_keys": [KEY]}, engine=shortest, smtp=quick)
 
 
 def test_a_claim_outlives_a_slow_server() -> None:

@@ -16,6 +16,7 @@ from mailer.boot import Parts
 from mailer.config import load
 from mailer.doctor import Finding, examine
 from mailer.message.dkim import Key
+from tests.mailboxes import Dovecot
 
 KEY = Key("example.org", "news", generate_private_key(65537, 2048))
 NAME = KEY.record_name
@@ -125,9 +126,82 @@ def test_silence_of_the_dns_is_told_apart_from_a_missing_record(tmp_path: Path) 
     ]
 
 
+@pytest.mark.parametrize(
+    ("secret", "finding"),
+    [
+        (
+            "",
+            Finding(
+                is_good=False,
+                what="Brevo cannot report bounces and complaints: dead addresses are mailed again.",
+                advice="Set brevo.webhook_secret, then run this again for the address to enter at "
+                "Brevo.",
+            ),
+        ),
+        (
+            "s" * 40,
+            Finding(
+                is_good=True,
+                what=f"Brevo reports to https://news.example.org/hooks/brevo/{'s' * 40} "
+                "(enter it at Brevo as a transactional webhook).",
+            ),
+        ),
+    ],
+)
+def test_way_back_from_brevo_is_told(tmp_path: Path, secret: str, finding: Finding) -> None:
+    parts = Parts(
+        load(
+            site={"secret_keys": ["k" * 40], "base_url": "https://news.example.org"},
+            database={"url": f"sqlite:///{tmp_path}/mailer.db"},
+            mail={"provider": "brevo"},
+            brevo={"api_key": "key", "webhook_secret": secret},
+        )
+    )
+    findings = examine(parts)
+    parts.database.dispose()
+
+    assert [one for one in findings if "report" in one.what] == [finding]
+
+
 def test_key_that_is_not_used_is_told(tmp_path: Path) -> None:
     findings = list_findings(Resolver(configure=False), tmp_path, provider="brevo")
 
     assert findings == [
         Finding(True, "Brevo signs mail with its own key; the one in [dkim] is not used.")
     ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "finding"),
+    [
+        ("INBOX", Finding(True, "Bounces can be read: {box} opens. Mails in it: 1.")),
+        (
+            "Lost",
+            Finding(
+                False,
+                "Bounces cannot be read from {box}: Mailbox doesn't exist: Lost",
+                "Check the [bounces] section: host, port, security, username, password and folder.",
+            ),
+        ),
+    ],
+)
+def test_box_of_bounces_is_opened(
+    tmp_path: Path, dovecot: Dovecot, folder: str, finding: Finding
+) -> None:
+    owner = f"doctor-{folder}"
+    dovecot.put(owner, b"Subject: Hello\r\n\r\n")
+    parts = Parts(
+        load(
+            site={"secret_keys": ["k" * 40]},
+            database={"url": f"sqlite:///{tmp_path}/mailer.db"},
+            mail={"provider": "brevo"},
+            bounces=dovecot.section(owner, folder=folder),
+        )
+    )
+    findings = examine(parts)
+    parts.database.dispose()
+
+    box = f"“{folder}” at localhost:{dovecot.tls_port}"
+    (found,) = [one for one in findings if "Bounces" in one.what]
+    assert (found.is_good, found.advice) == (finding.is_good, finding.advice)
+    assert found.what.startswith(finding.what.format(box=box))

@@ -6,7 +6,7 @@ from mailer.log import mask_secrets
 from mailer.usecases.passwords import LINK_PATH
 
 
-@pytest.mark.parametrize("path", ["/u/", "/p/", "/c/", "/a/", "/d/", LINK_PATH])
+@pytest.mark.parametrize("path", ["/u/", "/p/", "/c/", "/a/", "/d/", "/hooks/brevo/", LINK_PATH])
 def test_the_token_of_a_link_is_masked(path: str) -> None:
     line = f"GET {path}eyJzIjoxfQ.aTr4kQ.Z2hvc3QtdG9rZW4_x-1?next=1"
 

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.mailboxes import Dovecot
 from tests.parts import list_needs, say_left_out
 from tests.sinks import smtp_sink
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def cluster() -> str:
+    """Called like the server that the fault tests stop and start."""
+    return "none"
 
 
 def test_parts_are_needed_by_nobody_who_does_not_ask(request: pytest.FixtureRequest) -> None:
@@ -32,6 +39,18 @@ def test_parts_of_celery_are_known_by_the_variant(
 
 
 def test_parts_are_known_by_the_fixture(request: pytest.FixtureRequest, postgres_url: str) -> None:
+    assert list_needs(request.node) == {"PostgreSQL"}
+
+
+def test_parts_are_known_by_the_mailboxes_that_are_asked_for(
+    request: pytest.FixtureRequest, dovecot: Dovecot
+) -> None:
+    assert list_needs(request.node) == {"Dovecot"}
+
+
+def test_parts_are_known_by_a_server_of_the_tests_own(
+    request: pytest.FixtureRequest, cluster: str
+) -> None:
     assert list_needs(request.node) == {"PostgreSQL"}
 
 

@@ -1,6 +1,7 @@
 """The `mailer` command: opens a transaction, calls one use-case, prints. Decides nothing.
 
-Exit codes: 0 done, 1 refused or failed with a sentence, 2 wrong usage, 3 not ready (`doctor`).
+Exit codes: 0 done, 1 refused or failed with a sentence, 2 wrong usage, 3 not ready (`doctor`),
+75 try again later (`bounce`).
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ import click
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
 
 from mailer import __version__
-from mailer.cli import content, demo, dkim, newsletters, people, service
+from mailer.cli import backups, bounces, content, demo, dkim, newsletters, people, service
 from mailer.cli.common import USUAL_CONFIG
 from mailer.config import Misconfigured
 from mailer.domain.errors import MailerError
@@ -48,6 +49,6 @@ def main(context: click.Context, path: Path | None) -> None:
     context.obj = path or (USUAL_CONFIG if USUAL_CONFIG.exists() else None)
 
 
-for room in (service, content, newsletters, people, dkim, demo):
+for room in (service, backups, content, newsletters, people, dkim, bounces, demo):
     for command in room.COMMANDS:
         main.add_command(command)

@@ -13,7 +13,6 @@ from mailer.cli.serving import become_celery, run_worker, serve_web
 from mailer.config import Misconfigured, load, read
 from mailer.doctor import Finding, examine, mend
 from mailer.domain.association import Association
-from mailer.domain.errors import Refused
 from mailer.storage import migrate as migrations
 from mailer.storage.copying import copy_all
 from mailer.storage.users import count_users
@@ -78,7 +77,7 @@ def init(context: click.Context, base_url: str, sender: str, name: str, path: Pa
         _write_config(path, base_url, sender)
         click.echo(f"Made {path}. Fill in its [smtp] section before you send.")
     parts = get_parts(context)
-    migrations.upgrade(parts.database)
+    _bring_up_to_date(parts)
     code = _set_up(parts, name, renews_code=True)
     click.echo("The database is ready.")
     if path != usual:
@@ -126,9 +125,17 @@ def _print_code(parts: Parts, code: str) -> None:
 @click.command()
 @click.pass_context
 def migrate(context: click.Context) -> None:
-    """Bring the database to the newest version. Safe to repeat."""
-    migrations.upgrade(get_parts(context).database)
+    """Bring the database to the newest version. Safe to repeat. Stop the service first."""
+    _bring_up_to_date(get_parts(context))
     click.echo("The database is at the newest version.")
+
+
+def _bring_up_to_date(parts: Parts) -> None:
+    """Run the migrations that are missing; never under a sender that was made for other tables."""
+    if migrations.is_at_head(parts.database):
+        return
+    with hold_sender_lock(parts.database):
+        migrations.upgrade(parts.database)
 
 
 @click.command()
@@ -136,7 +143,7 @@ def migrate(context: click.Context) -> None:
 def run(context: click.Context) -> None:
     """Serve pages and send mail, in one process. Sets up an empty database first."""
     parts = get_parts(context)
-    migrations.upgrade(parts.database)
+    _bring_up_to_date(parts)
     _print_code(parts, _set_up(parts, renews_code=False))
     serve_web(parts, with_worker=True)
 
@@ -167,8 +174,7 @@ def copy(context: click.Context, other: Path) -> None:
     context.call_on_close(there.database.dispose)
     migrations.upgrade(there.database)
     with hold_sender_lock(here.database), here.reading() as source, there.sessions() as target:
-        if not migrations.is_at_head(here.database):
-            raise Refused("This database is not at the newest version. Run `mailer migrate`.")
+        migrations.check(here.database)
         copied = copy_all(source, target)
     print_table(({"table": name, "rows": rows} for name, rows in copied.items()), ("table", "rows"))
 

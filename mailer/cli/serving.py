@@ -6,20 +6,26 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 from gunicorn.app.base import BaseApplication
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from mailer.boot import Parts
 from mailer.config import Misconfigured
 from mailer.domain.errors import Refused
+from mailer.storage import migrate
 from mailer.web.app import create_app
 from mailer.worker.celery_app import name_broker, require_celery
 from mailer.worker.celery_service import CeleryService
 from mailer.worker.lock import hold_sender_lock
 from mailer.worker.service import Service
+
+LOOK_SECONDS = 2.0
+"""How often a worker looks whether its engine runs and the tables are still those it knows."""
 
 SWITCH_SECONDS = 0.001
 """How long the sending loop may keep the interpreter from a page that wants it: five times less
@@ -46,8 +52,11 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
 def serve_web(parts: Parts, *, with_worker: bool) -> None:
     """Serve until told to stop. With the worker inside, this process is a sender too and holds
-    the lock; raises Refused when somebody else does, or when Celery is wanted and missing."""
+    the lock; raises Refused when somebody else does, when the database is of another version, or
+    when Celery is wanted and missing."""
     config = parts.config.web
+    with suppress(OperationalError):  # out of reach: the pages say so until it is there
+        migrate.check(parts.database)
     if with_worker and parts.config.engine.kind == "celery":
         require_celery()
     parts.database.dispose()  # connections do not survive a fork
@@ -95,19 +104,35 @@ def _with_worker(parts: Parts, *, sole_sender: bool) -> dict[str, Any]:
 
 
 def run_worker(parts: Parts) -> None:
-    """Send until told to stop (SIGTERM, SIGINT). Raises Refused when the engine ends before that:
-    whoever watches over this process then starts it again."""
+    """Send until told to stop (SIGTERM, SIGINT). Raises Refused when the engine ends before that,
+    or when the database is or becomes one of another version: whoever watches over this process
+    then starts it again."""
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
     with hold_sender_lock(parts.database) as sole_sender:
+        migrate.check(parts.database)
         service = parts.build_service()
         service.start(sole_sender=sole_sender)
-        while service.is_alive() and not told.wait(1):
-            pass
+        mismatch = ""
+        while service.is_alive() and not (mismatch or told.wait(LOOK_SECONDS)):
+            mismatch = _look_at_tables(parts)
         service.stop()
+    if mismatch:
+        raise Refused(mismatch)
     if not told.is_set():
         raise Refused("The worker broke off by a mistake of ours; its log says where.")
+
+
+def _look_at_tables(parts: Parts) -> str:
+    """Why we cannot go on, once somebody has migrated the database under our feet: only where
+    several may send, since on SQLite the sender's lock keeps them from it."""
+    if parts.database.dialect.name == "sqlite":
+        return ""
+    try:
+        return migrate.find_mismatch(parts.database)
+    except SQLAlchemyError:  # out of reach: the engine waits for it
+        return ""
 
 
 def become_celery(parts: Parts, config: Path | None, arguments: Sequence[str]) -> NoReturn:
@@ -116,6 +141,7 @@ def become_celery(parts: Parts, config: Path | None, arguments: Sequence[str]) -
     require_celery()
     if parts.config.engine.kind != "celery":
         raise Misconfigured(["engine.kind: expected “celery” for a Celery worker to have work"])
+    migrate.check(parts.database)
     parts.database.dispose()
     # Several may run on one machine, and each needs a name of its own.
     named = ["--hostname", f"mailer{os.getpid()}@%h"]

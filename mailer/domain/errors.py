@@ -8,6 +8,7 @@ MailerError
 ├── Invalid              what was typed cannot be used; names the field
 │   └── InvalidAddress     an e-mail address that cannot or must not be mailed
 ├── NotFound             no such row
+├── Unreadable           what a provider reports is not in the form it promised
 ├── BadLink              a signed link that does not hold
 │   └── ExpiredLink        it held once; a new one can be asked for
 └── TooMany              a limit that protects people from unwanted mail
@@ -64,6 +65,10 @@ class NotFound(MailerError):
     def __init__(self, thing: str, which: object) -> None:
         self.thing, self.which = thing, which
         super().__init__(f"There is no {thing} “{which}”.")
+
+
+class Unreadable(MailerError):
+    """Nothing of the report is taken, so that it can be sent again."""
 
 
 class BadLink(MailerError):

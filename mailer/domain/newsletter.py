@@ -27,8 +27,9 @@ class NewsletterKind(StrEnum):
 
 class NewsletterState(StrEnum):
     """scheduled: approved, waits for its time (the grace is the last ten minutes of it).
-    preparing: the audience is being written down. missed: its time passed while nobody served,
-    or while nobody approved it."""
+    preparing: the audience is being written down. sent: nothing more happens by itself, but failed
+    mails may be tried again. missed: its time passed while nobody served, or while nobody approved
+    it."""
 
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -49,7 +50,7 @@ _MAY_BECOME: dict[NewsletterState, frozenset[NewsletterState]] = {
     _S.SENDING: frozenset({_S.PAUSED, _S.SENT, _S.CANCELLED}),
     _S.PAUSED: frozenset({_S.PREPARING, _S.SENDING, _S.CANCELLED}),
     _S.MISSED: frozenset({_S.DRAFT, _S.CANCELLED}),
-    _S.SENT: frozenset(),
+    _S.SENT: frozenset({_S.SENDING}),
     _S.CANCELLED: frozenset(),
     _S.SKIPPED_EMPTY: frozenset(),
 }
@@ -59,6 +60,18 @@ def check_move(state: NewsletterState, wanted: NewsletterState) -> None:
     """Raise WrongState unless a newsletter in `state` may become `wanted`."""
     if wanted not in _MAY_BECOME[state]:
         raise WrongState("newsletter", state.replace("_", " "), wanted.replace("_", " "))
+
+
+def check_resume(state: NewsletterState) -> None:
+    """Raise WrongState unless a newsletter in `state` stands still and may go on."""
+    if state != _S.PAUSED:
+        raise WrongState("newsletter", state.replace("_", " "), "resumed")
+
+
+def check_retry(state: NewsletterState) -> None:
+    """Raise WrongState unless failed mails of a newsletter in `state` may be tried again."""
+    if state not in (_S.SENT, _S.SENDING, _S.PAUSED):
+        raise WrongState("newsletter", state.replace("_", " "), "tried again")
 
 
 def may_edit(state: NewsletterState) -> bool:

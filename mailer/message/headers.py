@@ -64,6 +64,9 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _URL = re.compile(r"(https?://|mailto:)[!-;=?-~]+")
 _DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", re.ASCII)
 _MESSAGE_ID = re.compile(r"<([0-9a-f]{16})\.([0-9a-f]{32})@([A-Za-z0-9.-]{1,253})>")
+_MARK = re.compile(r"(?<![0-9a-f])([0-9a-f]{16})\.([0-9a-f]{32})(?![0-9a-f])")
+_MARK_ENDS = 50
+"""Where the mark of a Message-ID ends: it stands behind the `<` and has 49 characters."""
 
 
 class UnsafeHeader(ValueError):
@@ -79,6 +82,22 @@ def message_id(delivery_id: int, secret: bytes, domain: str) -> str:
     length, and nothing that a stranger could make up in a forged bounce."""
     mark = f"{delivery_id:016x}.{_message_mac(delivery_id, secret)}"
     return _matching(_MESSAGE_ID, "Message-ID", f"<{mark}@{domain}>")
+
+
+def read_message_id(text: str, secret: bytes) -> int | None:
+    """The delivery of the first mark in `text` (a Message-ID, a return path, a list of them) whose
+    MAC holds; None if there is none. Letters may have changed their case on the way."""
+    for number, mac in _MARK.findall(text.lower()):
+        if hmac.compare_digest(mac, _message_mac(int(number, 16), secret)):
+            return int(number, 16)
+    return None
+
+
+def return_path(address: str, message_id: str) -> str:
+    """Where bounces of one mail go (VERP): `address` with the mark of its Message-ID behind a
+    plus, so that a bounce without a copy of the mail still tells which one it was."""
+    local, _, domain = address.partition("@")
+    return f"{local}+{message_id[1:_MARK_ENDS]}@{domain}"
 
 
 def date_value(now: datetime) -> str:

@@ -1,4 +1,5 @@
-"""The port between the engine and whoever carries the mail. Holds no provider's words.
+"""The ports between the service and whoever carries the mail: a Sender takes it, a Hook hears what
+became of it later. Holds no provider's words.
 
 A Sender is used by one thread. It asks the `Work` it is given for mail whenever it has room, and
 before any mail passes the point of no return it asks the ledger, through `Work.commit`, whether
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
+
+from mailer.domain.feedback import Feedback
 
 
 class Mail(NamedTuple):
@@ -34,15 +37,17 @@ class Fate(StrEnum):
     """What became of a mail that was offered.
 
     accepted: the provider took responsibility. retry: it said "not now". refused: it said "never".
-    unknown: the answer was lost after the point of no return; it may or may not arrive. held: it
-    was not handed over at all, and nothing speaks against doing so later. unfit: not the address
-    but the letter cannot go this way (too big), so neither can its sisters.
+    unknown: the answer was lost after the point of no return; it may or may not arrive. seen: as
+    unknown, but the provider had it before, so whether it gets another copy is for a person to say.
+    held: it was not handed over at all, and nothing speaks against doing so later. unfit: not the
+    address but the letter cannot go this way (too big), so neither can its sisters.
     """
 
     ACCEPTED = "accepted"
     RETRY = "retry"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+    SEEN = "seen"
     HELD = "held"
     UNFIT = "unfit"
 
@@ -105,4 +110,18 @@ class Sender(Protocol):
 
     def close(self) -> None:
         """Say goodbye politely, within five seconds; errors are of no consequence."""
+        ...
+
+
+class Hook(Protocol):
+    """A way to hear what became of mail."""
+
+    name: str
+
+    def read(self, body: bytes) -> list[Feedback]:
+        """What a report says about our mails; what it says about other things is left out.
+
+        Whoever calls has proved where the report comes from. Raises Unreadable, and then nothing
+        of the report counts.
+        """
         ...

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from itertools import takewhile
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import requests
@@ -28,6 +28,9 @@ from mailer.sections import Brevo
 IDLE_SECONDS = 20
 MOST_SILENCES = 2
 """Requests in a row whose fate is unknown, before no more mails are spent on finding out."""
+
+REPEAT_AFTER = 0.5
+"""Seconds until a request that was not answered is sent again, with the same key."""
 
 LONGEST_WAIT = timedelta(days=1)
 
@@ -58,6 +61,15 @@ class _Answer:
     def words(self) -> str:
         said = f"{self.fields.get('code') or ''} {self.fields.get('message') or ''}"
         return tidy(said) or f"HTTP {self.status}"
+
+    @property
+    def is_yes(self) -> bool:
+        return self.status in range(200, 300)
+
+    @property
+    def is_seen(self) -> bool:
+        """An earlier request with this key came in. Brevo does not say how that one ended."""
+        return self.fields.get("code") in _SEEN_BEFORE
 
     @property
     def blames_a_mail(self) -> bool:
@@ -159,28 +171,44 @@ class BrevoSender:
         if monotonic() - self._asked_at > VERDICT_HOLDS:
             yield _alike(letters, Fate.HELD, 0, "It took too long until this mail's turn came.")
             return
+        body = body_of(letters)
         try:
-            answer = self._ask("POST", "/v3/smtp/email", body_of(letters))
+            answer = self._ask("POST", "/v3/smtp/email", body)
         except _NotReachedError as fault:
             self._is_proven = False
             yield _alike(letters, Fate.HELD, 0, str(fault))
             raise ProviderDown(f"Brevo cannot be reached: {fault}") from fault
         except _AnswerLostError as fault:
-            self._is_proven = False
-            yield _alike(letters, Fate.UNKNOWN, 0, str(fault))
+            yield self._ask_again(letters, body, _alike(letters, Fate.UNKNOWN, 0, str(fault)))
             return
-        yield from self._judge(answer, letters)
+        yield from self._judge(answer, letters, body)
 
-    def _judge(self, answer: _Answer, letters: list[Letter]) -> Iterator[list[Outcome]]:
-        if answer.status in range(200, 300):
-            yield _accepted(answer, letters)
-        elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            # Some were sent all the same. Prove the service again before the next request.
-            self._is_proven = False
-            yield _alike(letters, Fate.UNKNOWN, answer.status, answer.words)
-        elif answer.fields.get("code") in _SEEN_BEFORE:
-            # An earlier request with this key came in. Brevo does not say how that one ended.
-            yield _alike(letters, Fate.UNKNOWN, answer.status, answer.words)
+    def _ask_again(self, letters: list[Letter], body: bytes, doubt: list[Outcome]) -> list[Outcome]:
+        """Nobody knows what became of a request: send the very same one once more.
+
+        Brevo does not carry out twice what has the same key, for 15 minutes. So this may prove that
+        the mails were taken; whatever else it brings, the first request may have been read.
+        """
+        self._is_proven = False
+        sleep(REPEAT_AFTER)
+        if monotonic() - self._asked_at > VERDICT_HOLDS:
+            return doubt
+        try:
+            answer = self._ask("POST", "/v3/smtp/email", body)
+        except (_NotReachedError, _AnswerLostError):
+            return doubt
+        return _read(answer, letters) if answer.is_yes or answer.is_seen else doubt
+
+    def _judge(
+        self, answer: _Answer, letters: list[Letter], body: bytes
+    ) -> Iterator[list[Outcome]]:
+        if answer.is_yes or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            # After an error of theirs some were sent all the same.
+            outcomes = _read(answer, letters)
+            is_certain = outcomes[0].fate is Fate.ACCEPTED
+            yield outcomes if is_certain else self._ask_again(letters, body, outcomes)
+        elif answer.is_seen:
+            yield _read(answer, letters)
         elif not answer.blames_a_mail:
             self._is_proven = False
             yield _alike(letters, Fate.HELD, answer.status, answer.words)
@@ -228,10 +256,14 @@ class BrevoSender:
         )
 
 
-def _accepted(answer: _Answer, letters: list[Letter]) -> list[Outcome]:
-    ids = answer.message_ids(len(letters))
+def _read(answer: _Answer, letters: list[Letter]) -> list[Outcome]:
+    """Accepted, if the answer proves that much; else unknown."""
+    if answer.is_seen:
+        return _alike(letters, Fate.SEEN, answer.status, answer.words)
+    ids = answer.message_ids(len(letters)) if answer.is_yes else []
     if not ids:
-        words = "Brevo's answer does not name the mails it took."
+        nameless = "Brevo's answer does not name the mails it took."
+        words = nameless if answer.is_yes else answer.words
         return _alike(letters, Fate.UNKNOWN, answer.status, words)
     return [
         Outcome(letter.mail.key, Fate.ACCEPTED, "request", answer.status, "", name)

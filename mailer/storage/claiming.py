@@ -38,13 +38,22 @@ def claim_transactional(
 def claim_newsletter(
     session: Session, owner: str, now: datetime, lease: timedelta, limit: int
 ) -> list[Claim]:
-    """Mails of a newsletter that is being sent: of the oldest that has any, most urgent first."""
-    sending = select(Newsletter.id).where(Newsletter.state == NewsletterState.SENDING)
-    for newsletter_id in session.scalars(sending.order_by(Newsletter.id)).all():
-        # Without the id: PostgreSQL would sort all that are equally due instead of taking the
-        # first of the index, a hundred milliseconds instead of three.
-        due = _due(now).where(Delivery.newsletter_id == newsletter_id)
-        claims = _claim(session, due.order_by(Delivery.next_at), owner, now, lease, limit)
+    """Mails of a newsletter that is being sent: of the oldest that has any, most urgent first.
+
+    Whoever was put off or shall get a second try has lost that order with the moment, and has
+    waited: they go before those who have not had a turn.
+    """
+    sending = select(Newsletter).where(Newsletter.state == NewsletterState.SENDING)
+    for newsletter in session.scalars(sending.order_by(Newsletter.id)).all():
+        due = _due(now).where(Delivery.newsletter_id == newsletter.id)
+        began = newsletter.started_at or now
+        claims: list[Claim] = []
+        for turn in (Delivery.next_at > began, Delivery.next_at <= began):
+            # Without the id: PostgreSQL would sort all that are equally due instead of taking the
+            # first of the index, a hundred milliseconds instead of three.
+            chosen, room = due.where(turn).order_by(Delivery.next_at), limit - len(claims)
+            if room:
+                claims += _claim(session, chosen, owner, now, lease, room)
         if claims:
             return claims
     return []

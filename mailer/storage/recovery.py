@@ -105,6 +105,22 @@ def count_left_over(session: Session, now: datetime) -> int:
     return session.scalar(query) or 0
 
 
+def doubt_open(session: Session, newsletter_id: int, now: datetime) -> int:
+    """Whatever of a newsletter has not ended may have left all the same: it is `unknown` for good,
+    and whoever holds it at present does not any more. Returns how many mails."""
+    return move(
+        session,
+        and_(Delivery.newsletter_id == newsletter_id, Delivery.next_at.is_not(None)),
+        {
+            "state": _S.UNKNOWN,
+            "next_at": None,
+            "is_repeat": True,
+            "generation": Delivery.generation + 1,
+            "changed_at": now,
+        },
+    )
+
+
 def expire(session: Session, now: datetime) -> int:
     """Mails that nobody would want any more do not leave."""
     return move(

@@ -2,10 +2,12 @@
 
 from mailer.storage import (  # noqa: F401 - imported so that their tables exist
     audit,
+    bounce_box,
     consents,
     deadlines,
     deliveries,
     events,
+    feedback,
     forecasts,
     imports,
     languages,

@@ -1,14 +1,52 @@
-"""What comes back about mail that was sent, and what it means for the person."""
+"""What comes back about mail that was sent, and what it means for the mail and for the person."""
 
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import SubscriberState
-from mailer.domain.feedback import is_dead_address
+from mailer.domain.delivery import DeliveryState
+from mailer.domain.errors import InvalidAddress
+from mailer.domain.feedback import (
+    Feedback,
+    FeedbackKind,
+    after_feedback,
+    is_dead_address,
+    is_worn_out,
+    may_give_up,
+    must_wait,
+)
+from mailer.storage import feedback, interventions
 from mailer.storage.deliveries import Claim
-from mailer.storage.subscribers import find_by_key
+from mailer.storage.feedback import KeptFeedback, Subject
+from mailer.storage.subscribers import Subscriber, find_by_key
 from mailer.storage.suppressions import Scope, suppress
+from mailer.usecases import subscriptions
+from mailer.usecases.addresses import read_address
+from mailer.usecases.consents import Trace
+
+AddressKey = Callable[[str], str]
+
+WORDS_KEPT = timedelta(days=365)
+"""How long what servers said about a mail is kept."""
+
+_ENDS_FOR_THE_PERSON = frozenset(
+    {FeedbackKind.HARD_BOUNCE, FeedbackKind.COMPLAINT, FeedbackKind.UNSUBSCRIBED}
+)
+"""These count even if nobody knows which mail they are about."""
+
+_ABOUT_THE_ADDRESS = _ENDS_FOR_THE_PERSON | {FeedbackKind.SOFT_BOUNCE}
+
+_FINAL = frozenset({SubscriberState.BOUNCED, SubscriberState.COMPLAINED})
+_FAILED = frozenset({DeliveryState.BOUNCED, DeliveryState.COMPLAINED})
+
+_REASONS: Mapping[FeedbackKind, str] = {
+    FeedbackKind.COMPLAINT: "complained",
+    FeedbackKind.HARD_BOUNCE: "bounced",
+    FeedbackKind.SOFT_BOUNCE: "bounced softly, again and again",
+}
+"""Why an address is suppressed."""
 
 
 def note_refusal(
@@ -27,3 +65,154 @@ def note_refusal(
     if holder:
         holder.state = SubscriberState.BOUNCED
     return True
+
+
+def take(
+    session: Session,
+    said: Sequence[Feedback],
+    now: datetime,
+    *,
+    address_key: AddressKey | None = None,
+) -> int:
+    """Write down what came back and act upon it; how many of it was new. A repeat changes nothing.
+
+    What is about a mail that is being handed over, or is not written down yet, waits until the
+    clock asks for `apply` and it can be. `address_key` turns an address into its key, and is given
+    only by a caller that has proved where the words come from: then the address they name must be
+    the one the mail went to, and a dead address or a complaint counts even if no mail of ours is
+    named.
+    """
+    kept = [_keep(session, one, address_key, now) for one in said]
+    new = [feedback_id for feedback_id in kept if feedback_id is not None]
+    for feedback_id in new:
+        apply(session, feedback_id, now)
+    return len(new)
+
+
+def apply(session: Session, feedback_id: int, now: datetime) -> bool:
+    """Act upon what was written down; False if it goes on waiting or was applied before.
+
+    The mail moves forward only, and its repeat is called off. A dead address and one that was
+    complained about get nothing more, a soft bounce counts against the address for a while, and
+    whoever used an unsubscribe button of the provider has left.
+    """
+    kept = feedback.find_waiting(session, feedback_id)
+    if kept is None:
+        return False
+    subject = feedback.find_subject(session, kept.delivery_id)
+    if _must_wait(kept, subject, now) or not _act(session, kept, subject, now):
+        return False
+    kept.applied_at = now
+    session.flush()
+    return True
+
+
+def drop_old_words(session: Session, now: datetime) -> int:
+    """Forget what servers said a year ago: it may name people, and nobody asks any more."""
+    return feedback.drop_words(session, now - WORDS_KEPT)
+
+
+def _keep(
+    session: Session, said: Feedback, address_key: AddressKey | None, now: datetime
+) -> int | None:
+    key = _find_key(said.address, address_key) if address_key else ""
+    is_of_use = said.delivery_id is not None or (key and said.kind in _ENDS_FOR_THE_PERSON)
+    return feedback.keep(session, said, key, now) if is_of_use else None
+
+
+def _find_key(address: str, address_key: AddressKey) -> str:
+    try:
+        return address_key(read_address(address).key_text)
+    except InvalidAddress:
+        return ""
+
+
+def _must_wait(kept: KeptFeedback, subject: Subject | None, now: datetime) -> bool:
+    if kept.delivery_id is None:
+        return False
+    if subject and not must_wait(subject.state, is_repeat=subject.is_repeat):
+        return False
+    return not may_give_up(subject.state if subject else None, now - kept.received_at)
+
+
+def _act(session: Session, kept: KeptFeedback, subject: Subject | None, now: datetime) -> bool:
+    """False if the mail changed under our hands: then it is all looked at again."""
+    if subject and _is_about_another(kept, subject):
+        kept.text = kept.address_key = ""
+        return True
+    if not (subject and subject.address):
+        kept.text = ""  # about nobody we know, or about somebody who asked to be erased
+    key = subject.address_key if subject else kept.address_key
+    kept.address_key = key if kept.kind in _ABOUT_THE_ADDRESS else ""
+    session.flush()
+    holder = _hold(session, kept.address_key)
+    if kept.address_key and (subject or holder):
+        _tell_person(session, kept, holder, now)
+    return subject is None or _move(session, kept, subject, now)
+
+
+def _is_about_another(kept: KeptFeedback, subject: Subject) -> bool:
+    """Whether it names an address that the mail did not go to."""
+    named, written = kept.address_key, subject.address_key
+    return bool(named and written and named != written)
+
+
+def _hold(session: Session, address_key: str) -> Subscriber | None:
+    """Whose address it is now. Held before their mails are, as wherever people act themselves."""
+    holder = find_by_key(session, address_key) if address_key else None
+    if holder:
+        session.refresh(holder, with_for_update=True)
+    return holder
+
+
+def _move(session: Session, kept: KeptFeedback, subject: Subject, now: datetime) -> bool:
+    if must_wait(subject.state, is_repeat=subject.is_repeat):
+        return True  # it has waited for long enough
+    state = after_feedback(subject.state, kept.kind, is_repeat=subject.is_repeat)
+    if state is None:
+        return True
+    words = _join(kept.status, kept.text) if state in _FAILED else None
+    return feedback.move_on(session, subject, state, words, now)
+
+
+def _join(status: str, text: str) -> str:
+    return text if status in text else f"{status} {text}".strip()
+
+
+def _tell_person(
+    session: Session, kept: KeptFeedback, holder: Subscriber | None, now: datetime
+) -> None:
+    if kept.kind is FeedbackKind.UNSUBSCRIBED:
+        _let_go(session, kept, holder, now)
+    elif kept.kind is not FeedbackKind.SOFT_BOUNCE or _is_worn_out(session, holder, now):
+        _bury(session, kept, holder, now)
+
+
+def _let_go(session: Session, kept: KeptFeedback, holder: Subscriber | None, now: datetime) -> None:
+    if holder is None or holder.state in _FINAL:
+        return
+    evidence = f"delivery {kept.delivery_id}" if kept.delivery_id else ""
+    trace = Trace("provider", holder.language, evidence=evidence)
+    subscriptions.unsubscribe(session, holder, trace=trace, now=now)
+
+
+def _bury(session: Session, kept: KeptFeedback, holder: Subscriber | None, now: datetime) -> None:
+    """Nothing goes to this address any more, not even what is about to leave."""
+    reason = f"{_REASONS[kept.kind]} {kept.status}".strip()
+    suppress(session, kept.address_key, Scope.EVERYTHING, reason, now)
+    if holder is None or holder.state is SubscriberState.COMPLAINED:
+        return
+    is_complaint = kept.kind is FeedbackKind.COMPLAINT
+    holder.state = SubscriberState.COMPLAINED if is_complaint else SubscriberState.BOUNCED
+    session.flush()
+    interventions.take_back(session, holder.id, now)
+
+
+def _is_worn_out(session: Session, holder: Subscriber | None, now: datetime) -> bool:
+    if holder is None:
+        return False
+    bounced_at = feedback.list_soft_bounces(session, holder.address_key)
+    if not is_worn_out(bounced_at, None, now):
+        return False
+    arrived_at = feedback.find_last_arrival(session, holder.id, holder.address_key)
+    return is_worn_out(bounced_at, arrived_at, now)

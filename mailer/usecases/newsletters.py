@@ -20,6 +20,8 @@ from mailer.domain.newsletter import (
     NewsletterKind,
     NewsletterState,
     check_move,
+    check_resume,
+    check_retry,
     earliest_departure,
     last_departure,
     may_edit,
@@ -41,12 +43,20 @@ from mailer.storage.newsletters import (
 from mailer.storage.users import find_user
 from mailer.usecases import letters
 from mailer.usecases.editing import TOO_LONG
+from mailer.usecases.outages import find_restore
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TRIED_AGAIN = "failed mails tried again"
 TEST_LIVES = timedelta(hours=24)
 LONGEST_LINE = 200
+LONGEST_BODY = 20_000
+"""Characters: a few pages, and few enough for Markdown of any kind to be read in a moment."""
 NO_COORDINATOR = N_("Test mail goes to coordinators only. Choose one of them.")
 NOT_RETRIED = N_("Only mails that were rejected, expired or unknown can be tried again.")
+NOT_CONFIRMED = N_(
+    "This database is a restored backup. The person who looks after the service has to say first "
+    "what was sent since."
+)
 SOMEBODY_SAVED = N_("Somebody else saved this newsletter while you were writing.")
 CHANGED_SINCE = N_(
     "Something in this newsletter was changed after you opened this page. Look at it once more."
@@ -114,15 +124,16 @@ def _check_words(
 ) -> None:
     _check_length("title", title)
     known = {variant.lang for variant in newsletter.variants}
-    for lang, (subject, preheader, _body) in texts.items():
+    for lang, (subject, preheader, body) in texts.items():
         if lang not in known:
             raise NotFound("language", lang)
         _check_length("subject", subject)
         _check_length("preheader", preheader)
+        _check_length("body", body, LONGEST_BODY)
 
 
-def _check_length(field: str, line: str) -> None:
-    if len(line) > LONGEST_LINE:
+def _check_length(field: str, text: str, most: int = LONGEST_LINE) -> None:
+    if len(text) > most:
         raise Invalid(field, TOO_LONG)
 
 
@@ -227,6 +238,10 @@ def is_too_late(newsletter: Newsletter, send_at: datetime, now: datetime) -> boo
 
 def resume(session: Session, newsletter: Newsletter, who: str, now: datetime) -> None:
     """Go on where it stood."""
+    _lock(session, newsletter)
+    check_resume(newsletter.state)
+    if find_restore(session):
+        raise Refused(NOT_CONFIRMED)
     prepared = newsletter.audience_count is not None
     state = NewsletterState.SENDING if prepared else NewsletterState.PREPARING
     _move(session, newsletter, state, who, "newsletter resumed", now)
@@ -256,16 +271,13 @@ def retry(
     if any(state not in allowed for state in states):
         raise Refused(NOT_RETRIED)
     _lock(session, newsletter)
-    if newsletter.state not in (
-        NewsletterState.SENT,
-        NewsletterState.SENDING,
-        NewsletterState.PAUSED,
-    ):
-        raise WrongState("newsletter", newsletter.state.replace("_", " "), "tried again")
+    check_retry(newsletter.state)
     number = requeue(session, newsletter.id, states, now + LONGEST_LIFE, now)
     if number and newsletter.state == NewsletterState.SENT:
-        newsletter.state, newsletter.finished_at = NewsletterState.SENDING, None
-    _log(session, newsletter, who, "failed mails tried again", now)
+        _move(session, newsletter, NewsletterState.SENDING, who, TRIED_AGAIN, now)
+        newsletter.finished_at = None
+    else:
+        _log(session, newsletter, who, TRIED_AGAIN, now)
     return number
 
 
@@ -280,9 +292,11 @@ def start_due(session: Session, now: datetime) -> list[int]:
     """Move scheduled newsletters whose time has come to `preparing`; ids of those that moved.
 
     One that is too late (the machine was off, a backup was restored) is `missed` instead, and
-    waits for a person.
+    waits for a person. None begins while a restored backup is held back.
     """
-    started = []
+    started: list[int] = []
+    if find_restore(session):
+        return started
     for newsletter in list_due(session, now):
         _lock(session, newsletter)
         if newsletter.state != NewsletterState.SCHEDULED:

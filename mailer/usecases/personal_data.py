@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from mailer.domain.errors import TooMany
 from mailer.message.vocabulary import N_
-from mailer.storage import audit, interventions
+from mailer.storage import audit, feedback, interventions
 from mailer.storage.consents import list_consents
 from mailer.storage.deliveries import Delivery, is_to
 from mailer.storage.newsletters import Newsletter, hold_audiences
@@ -70,6 +70,7 @@ def erase(session: Session, subscriber: Subscriber, *, who: str, now: datetime) 
     hold_audiences(session)
     is_stranger = subscriber.confirmed_at is None
     asked = letters.TO_STRANGERS if is_stranger else ("address_change",)
+    feedback.forget(session, subscriber.id, subscriber.address_key, now)
     interventions.forget(session, subscriber.id, now, keys_of=asked)
     audit.record(session, who, "subscriber erased", now, thing="subscriber", thing_id=subscriber.id)
     session.delete(subscriber)
@@ -93,6 +94,7 @@ def _list_consents(session: Session, subscriber: Subscriber) -> list[dict[str, A
 
 
 def _list_mails(session: Session, subscriber: Subscriber) -> list[dict[str, Any]]:
+    came_back = _list_feedback(session, subscriber)
     rows = session.execute(
         select(Delivery, Newsletter.title)
         .outerjoin(Newsletter, Newsletter.id == Delivery.newsletter_id)
@@ -106,9 +108,19 @@ def _list_mails(session: Session, subscriber: Subscriber) -> list[dict[str, Any]
             "what": title or delivery.template,
             "language": delivery.language,
             "state": delivery.state,
+            "came_back": came_back.get(delivery.id, []),
         }
         for delivery, title in rows
     ]
+
+
+def _list_feedback(session: Session, subscriber: Subscriber) -> dict[int, list[dict[str, Any]]]:
+    """Delivery → what servers said about it later."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for kept in feedback.list_to(session, subscriber.id):
+        said = {"at": _say(kept.at), "what": kept.kind, "words": kept.text}
+        found.setdefault(kept.delivery_id or 0, []).append(said)
+    return found
 
 
 def _say(moment: datetime | None) -> str | None:

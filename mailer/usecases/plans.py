@@ -18,6 +18,7 @@ from mailer.storage.plans import Plan, hold_active_plans, hold_plan
 from mailer.usecases import approvals, newsletters
 from mailer.usecases.approvals import Order
 from mailer.usecases.notices import tell_senders
+from mailer.usecases.outages import find_restore
 
 NOT_APPROVED = N_("Its time passed, and nobody had approved it.")
 FOLLOWED = N_("The next one was drafted, and nobody had approved this one.")
@@ -44,9 +45,12 @@ def make_due_issues(
 
     Exactly one newsletter per plan and occurrence, however often and from however many processes
     this is asked. An automatic plan's issue is scheduled at once unless its check finds a
-    blocker. Older drafts that nobody approved are `missed`.
+    blocker. Older drafts that nobody approved are `missed`. None is made while a restored backup
+    is held back.
     """
-    due = []
+    due: list[Newsletter] = []
+    if find_restore(session):
+        return due
     for plan in hold_active_plans(session):
         occurrence = schedule.due_occurrence(get_timetable(plan), plan.last_period or None, now)
         if occurrence is None:
@@ -60,6 +64,19 @@ def make_due_issues(
             due.append(issue)
     _give_up_late_drafts(session, now)
     return due
+
+
+def miss_due_issues(session: Session, reason: str, now: datetime) -> None:
+    """Issues whose time has come and that are not there are made and `missed` at once: nobody can
+    say whether they were sent, so the clock leaves them to a person."""
+    for plan in hold_active_plans(session):
+        occurrence = schedule.due_occurrence(get_timetable(plan), plan.last_period or None, now)
+        if occurrence is None or occurrence.send_at > now:
+            continue
+        plan.last_period = occurrence.period_key
+        if find_issue(session, plan.id, occurrence.period_key) is None:
+            issue = _add_issue(session, plan, occurrence, audit.CLOCK, now)
+            newsletters.miss(session, issue, reason, now)
 
 
 def make_next_issue(session: Session, plan: Plan, who: str, now: datetime) -> Newsletter:

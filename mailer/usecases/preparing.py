@@ -165,6 +165,7 @@ def _write_letters(
     readers = _make_readers(session, kinds)
     keys = [cohort_key(edition, reader) for reader in readers]
     cohorts = list_cohorts(session, roster.newsletter.id, keys)
+    began = roster.newsletter.started_at or roster.now
     enough, found = len(cohorts) + limit, []
     for kind, reader, key in zip(kinds, readers, keys, strict=True):
         if key not in cohorts:
@@ -172,7 +173,7 @@ def _write_letters(
                 break
             cohorts[key] = _add_cohort(session, roster, edition, reader, key)
         cohort = cohorts[key]
-        next_at = None if cohort.is_empty else due_from(cohort.urgent_until, roster.now)
+        next_at = None if cohort.is_empty else due_from(cohort.urgent_until, began)
         found.append((kind, cohort.id, next_at))
     rosters.add_kinds(session, roster.newsletter.id, found)
     return list(kinds[len(found) :])

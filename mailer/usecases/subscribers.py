@@ -10,8 +10,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.domain.address import mask_within
 from mailer.domain.consent import SignUpStep, SubscriberState
 from mailer.domain.delivery import DeliveryState
+from mailer.domain.progress import STATES, Group
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.deliveries import Delivery, is_to
@@ -32,13 +34,15 @@ _NO_REQUEST = N_("Write down where and when the person asked for it.")
 
 @dataclass(frozen=True, slots=True)
 class SentMail:
-    """A mail to one person: a newsletter's title, or else the kind of mail it was."""
+    """A mail to one person: a newsletter's title, or else the kind of mail it was. `said`: why it
+    did not reach them, in the words of a server, with their address hidden."""
 
     at: datetime
     title: str
     template: str
     newsletter_id: int | None
     state: DeliveryState
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +133,14 @@ def list_mails(session: Session, subscriber_id: int, limit: int = 20) -> Sequenc
             template=delivery.template,
             newsletter_id=delivery.newsletter_id,
             state=delivery.state,
+            said=mask_within(delivery.last_text, delivery.address) if _has_failed(delivery) else "",
         )
         for delivery, title in rows
     ]
+
+
+def _has_failed(delivery: Delivery) -> bool:
+    return delivery.state in STATES[Group.BOUNCED] | STATES[Group.COMPLAINED]
 
 
 def list_sources(session: Session) -> Sequence[str]:

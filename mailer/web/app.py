@@ -6,7 +6,7 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mailer.places import get_folder
-from mailer.web import health
+from mailer.web import health, hooks
 from mailer.web.admin import register as register_admin
 from mailer.web.auth import init_auth
 from mailer.web.converters import init_converters
@@ -51,6 +51,7 @@ def create_app(parts: WebParts) -> Flask:
     init_templating(app)
     init_auth(app, parts)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(hooks.blueprint)
     register_public(app)
     register_admin(app)
     if parts.config.mail.provider == "inbox":

@@ -1,7 +1,7 @@
 """What the pages are made with, and how a view gets at it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from mailer.clock import Clock
 from mailer.config import Config
+from mailer.domain.feedback import Feedback
 from mailer.i18n import Words
 from mailer.message.links import Links
 from mailer.message.render import Renderer
@@ -17,10 +18,20 @@ from mailer.storage.db import Sessions
 
 
 @dataclass(frozen=True, slots=True)
+class HookParts:
+    """A provider's reports come to an address that ends in `secret`; `read` turns the body of one
+    into what it says, or raises Unreadable."""
+
+    secret: str
+    read: Callable[[bytes], list[Feedback]]
+
+
+@dataclass(frozen=True, slots=True)
 class WebParts:
     """`sessions` opens transactions that commit, `reading` ones that never do.
 
-    `readiness` answers what `/readyz` asks: a sentence for each thing that is wrong.
+    `readiness` answers what `/readyz` asks: a sentence for each thing that is wrong. `hooks` has
+    only the providers whose reports are expected.
     """
 
     config: Config
@@ -31,6 +42,7 @@ class WebParts:
     clock: Clock
     address_key: Callable[[str], str]
     readiness: Callable[[], list[str]]
+    hooks: Mapping[str, HookParts] = field(default_factory=dict)
 
 
 def parts() -> WebParts:

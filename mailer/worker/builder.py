@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from mailer.i18n import SOURCE
-from mailer.message.headers import date_value, message_id
+from mailer.message.headers import date_value, message_id, return_path
 from mailer.message.links import Links
 from mailer.message.splice import Cut, cut
 from mailer.message.values import Envelope, Person, Rendered
@@ -26,13 +26,16 @@ CUTS_KEPT = 64
 @dataclass(frozen=True, slots=True)
 class Sending:
     """Who mail comes from and what its ids are signed with. `secret` never changes: bounces of
-    old mail must still be recognised."""
+    old mail must still be recognised. They go to `bounce_address`, or with `has_verp` to one made
+    of it for each mail."""
 
     from_address: str
     reply_to: str
     unsubscribe_address: str
     base_url: str
     secret: bytes
+    bounce_address: str
+    has_verp: bool = False
 
     @property
     def domain(self) -> str:
@@ -54,11 +57,14 @@ class Builder:
         """The mail of `claim`, the same Message-ID at every attempt. Raises ValueError or a
         MailerError when this one mail cannot be built."""
         letter = self._find_cut(claim) or self._open_cut(claim, now)
+        person, sender = self._person(claim, now), self._sending.bounce_address
+        if self._sending.has_verp:
+            sender = return_path(sender, person.message_id)
         return Mail(
             key=claim.id,
-            sender=self._sending.from_address,
+            sender=sender,
             recipient=claim.address,
-            content=letter.splice(self._person(claim, now)),
+            content=letter.splice(person),
             idempotency_key=f"delivery-{claim.id}",
             is_smooth=letter.is_smooth,
         )

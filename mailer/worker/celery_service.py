@@ -24,6 +24,8 @@ class CeleryService(BackgroundWork):
         assert not sole_sender
         if self._inbox:
             self._inbox.start()
+        # Before anything leaves: this may be last night's backup.
+        self._timetable.note_mark()
         self._timetable.sort_out_mail()
         # The sign of life is one of those who send.
         self._begin("dispatcher", self._dispatcher.run, self._dispatcher.hears_workers)

@@ -80,6 +80,8 @@ class Service(BackgroundWork):
         """
         if self._inbox:
             self._inbox.start()
+        # Before anything leaves: this may be last night's backup.
+        self._timetable.note_mark()
         engine = self._build_engine()
         # What a predecessor knew counts more than what its death would let us conclude.
         engine.mend()

@@ -70,6 +70,8 @@ class Settler:
         attempts = claim.attempts + 1
         if outcome.fate is Fate.RETRY:
             return delivery.after_retry(attempts, claim.expires_at, now)
+        # The provider has had it before: a further copy is for a person to ask for.
+        resends = self.resends_unknown and outcome.fate is not Fate.SEEN
         return delivery.after_unknown(
-            claim.kind, attempts, now, is_second=claim.is_repeat, resends=self.resends_unknown
+            claim.kind, attempts, now, is_second=claim.is_repeat, resends=resends
         )

@@ -6,13 +6,13 @@ ticks at once do nothing twice.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from time import monotonic
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from mailer.clock import Clock
 from mailer.domain.delivery import UNKNOWN_WAIT
@@ -21,15 +21,29 @@ from mailer.message.render import Renderer
 from mailer.storage import recovery
 from mailer.storage.audit import CLOCK
 from mailer.storage.db import TURN_SECONDS, Sessions
+from mailer.storage.feedback import list_ripe
+from mailer.storage.lineage import find_mark
 from mailer.storage.newsletters import get_newsletter, list_newsletters
 from mailer.storage.presence import list_dead
 from mailer.storage.settings import save_setting
-from mailer.usecases import forecasts, import_drafts, newsletters, plans, subscriptions
+from mailer.usecases import (
+    feedback,
+    forecasts,
+    import_drafts,
+    newsletters,
+    plans,
+    restores,
+    subscriptions,
+)
 from mailer.usecases.outages import WORKER_TICK
 from mailer.usecases.preparing import Preparation
+from mailer.worker.bounces import BounceReader
 from mailer.worker.crash import crash_point
+from mailer.worker.watermark import Watermark
 
 SIGN_OF_LIFE_EVERY = 10.0
+FEEDBACK_AT_ONCE = 500
+BOUNCES_EVERY = 60.0
 
 log = structlog.get_logger()
 
@@ -38,8 +52,9 @@ log = structlog.get_logger()
 class Timetable:
     """The jobs, each a method that opens its own transactions. `unknown_wait`: after how long a
     newsletter mail of a dead process is sent once more; None leaves it to a coordinator.
-    `reading` opens transactions that hold nobody up, where the database knows such. Once
-    `stopping` is set, long jobs end after the step they are at."""
+    `reading` opens transactions that hold nobody up, where the database knows such. `bounces`
+    reads the mailbox to which they come back, where there is one. Once `stopping` is set, long jobs
+    end after the step they are at. `watermark` is what this machine remembers of its databases."""
 
     sessions: Sessions
     renderer: Renderer
@@ -47,7 +62,9 @@ class Timetable:
     clock: Clock
     unknown_wait: timedelta | None = UNKNOWN_WAIT
     reading: Sessions | None = None
+    bounces: BounceReader | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
+    watermark: Watermark | None = None
 
     def jobs(self) -> tuple[tuple[float, Callable[[], None]], ...]:
         """Seconds between runs, and what is run."""
@@ -55,8 +72,11 @@ class Timetable:
             (1, self.move_newsletters),
             (15, self.make_issues),
             (10, self.sort_out_mail),
+            (10, self.apply_feedback),
+            (10, self.note_mark),
             (10, self.note_pace),
             (3600, self.forget),
+            *(((BOUNCES_EVERY, self.read_bounces),) if self.bounces else ()),
         )
 
     def move_newsletters(self) -> None:
@@ -74,7 +94,9 @@ class Timetable:
                 raise  # the database is out of reach: the next tick goes on where this one was
             except Exception as error:
                 log.exception("newsletter cannot be prepared", newsletter=newsletter_id)
-                self._pause(newsletter_id, str(error))
+                # Without the statement, which says nothing to a coordinator and may name readers.
+                cause = error.orig if isinstance(error, DBAPIError) else error
+                self._pause(newsletter_id, str(cause).strip() or type(cause).__name__)
 
     def _prepare(self, newsletter_id: int) -> None:
         preparation = Preparation(newsletter_id, self.renderer, self.base_url)
@@ -118,6 +140,42 @@ class Timetable:
             recovery.cancel_left_over(session, now)
             recovery.expire(session, now)
 
+    def apply_feedback(self) -> None:
+        """What came back before its mail was written down: each in a transaction of its own, for
+        it may have to wait for whoever holds that mail."""
+        now = self.clock()
+        with (self.reading or self.sessions)() as session:
+            ripe = list_ripe(session, now, FEEDBACK_AT_ONCE)
+        for feedback_id in ripe:
+            if self.stopping.is_set():
+                return
+            with self.sessions() as session:
+                feedback.apply(session, feedback_id, now)
+
+    def read_bounces(self) -> None:
+        """What came back by mail since the last look into the box."""
+        if self.bounces:
+            self.bounces.look(self.stopping)
+
+    def note_mark(self) -> None:
+        """Notice a database that was put back to a backup; of any other, remember how far it is.
+
+        What is remembered is read first: another worker may raise the mark at any moment.
+        """
+        if self.watermark is None:
+            return
+        with (self.reading or self.sessions)() as session:
+            last = find_mark(session)
+        try:
+            seen = replace(last, number=self.watermark.read(last.lineage)) if last else None
+            with self.sessions() as session:
+                mark = restores.go_on(session, seen, self.clock())
+            if mark:
+                self.watermark.note(mark.lineage, mark.number)
+        except (OSError, ValueError) as error:
+            # Somebody waits for their mail all the same.
+            log.warning("a restored backup would not be noticed", error=str(error))
+
     def note_pace(self) -> None:
         """How far each newsletter is, for the forecast on its progress page."""
         with self.sessions() as session:
@@ -131,6 +189,7 @@ class Timetable:
             self.stopping.wait(TURN_SECONDS)
         with self.sessions() as session:
             abandoned = import_drafts.forget_abandoned(session, self.clock())
+            feedback.drop_old_words(session, self.clock())
         if forgotten or abandoned:
             log.info("forgotten", unconfirmed=forgotten, imports=abandoned)
 

@@ -1,5 +1,6 @@
 """Which state of a newsletter may follow which."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,8 @@ from mailer.domain.newsletter import (
     SHORTEST_LIFE,
     NewsletterState,
     check_move,
+    check_resume,
+    check_retry,
     earliest_departure,
     last_departure,
     may_edit,
@@ -18,7 +21,7 @@ from mailer.domain.newsletter import (
 
 NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
 _S = NewsletterState
-FINAL = (_S.SENT, _S.CANCELLED, _S.SKIPPED_EMPTY)
+FINAL = (_S.CANCELLED, _S.SKIPPED_EMPTY)
 
 
 @pytest.mark.parametrize("state", FINAL)
@@ -28,7 +31,25 @@ def test_nothing_follows_the_end(state: NewsletterState, wanted: NewsletterState
         check_move(state, wanted)
 
 
-@pytest.mark.parametrize("state", [state for state in NewsletterState if state not in FINAL])
+def list_refused(check: Callable[[NewsletterState], None]) -> set[NewsletterState]:
+    refused = set()
+    for state in NewsletterState:
+        try:
+            check(state)
+        except WrongState:
+            refused.add(state)
+    return refused
+
+
+def test_what_was_sent_is_only_opened_again_for_another_try() -> None:
+    follow = set(NewsletterState) - list_refused(lambda wanted: check_move(_S.SENT, wanted))
+
+    assert follow == {_S.SENDING}
+    assert set(NewsletterState) - list_refused(check_resume) == {_S.PAUSED}
+    assert set(NewsletterState) - list_refused(check_retry) == {_S.SENT, _S.SENDING, _S.PAUSED}
+
+
+@pytest.mark.parametrize("state", sorted(set(NewsletterState) - {*FINAL, _S.SENT}))
 def test_everything_else_can_be_cancelled(state: NewsletterState) -> None:
     check_move(state, _S.CANCELLED)
 

@@ -74,12 +74,31 @@ def test_limit_of_the_provider_is_waited_out_in_order(
     assert read_trouble(worker.parts.sessions) == ""
 
 
-def test_answer_that_does_not_come_leaves_the_batch_unknown(
+def test_answer_that_does_not_come_is_asked_for_with_the_same_key(
     worker: Installation, stub: BrevoStub
 ) -> None:
-    """F21: the request was sent whole and may have been read. The rest goes on."""
-    newsletter_id, watch = start_newsletter(worker, READERS), Watch()
+    """F21: the request was sent whole and may have been read: it is sent again just as it was,
+    under the key by which Brevo knows it for 15 minutes."""
+    newsletter_id = start_newsletter(worker, READERS)
     stub.answers.append(BrevoAnswer(201, {"messageIds": ["a", "b", "c"]}, delay=1))
+    with hire(worker, Watch()) as engine:
+        engine.run_once()
+
+    first, again, other = (body["headers"]["idempotencyKey"] for body in stub.posts())
+    assert list_recipients(stub) == list_readers(3) + list_readers(READERS)
+    assert again == first
+    assert other != first
+    assert read_account(worker.parts.sessions, newsletter_id).by_state == {
+        DeliveryState.ACCEPTED: READERS
+    }
+
+
+def test_answer_that_never_comes_leaves_the_batch_unknown(
+    worker: Installation, stub: BrevoStub
+) -> None:
+    """F21: the rest goes on; what is unknown is sent once more when no key is known any more."""
+    newsletter_id, watch = start_newsletter(worker, READERS), Watch()
+    stub.answers.extend([BrevoAnswer(201, {"messageIds": ["a", "b", "c"]}, delay=1)] * 2)
     with hire(worker, watch) as engine:
         engine.run_once()
 
@@ -104,7 +123,7 @@ def test_answer_that_proves_nothing_fails_nobody(
 ) -> None:
     """F22: they may have been sent, so they are neither failed nor tried at once."""
     newsletter_id = start_newsletter(worker, READERS)
-    stub.answers.append(answer)
+    stub.answers.extend([answer, answer])
     with hire(worker, Watch()) as engine:
         engine.run_once()
 
@@ -136,3 +155,22 @@ def test_closed_account_fails_nobody(
     assert read_trouble(worker.parts.sessions) == (
         f"Brevo answered {status}: unauthorized Key not found"
     )
+
+
+def test_mail_that_brevo_has_had_before_is_left_to_a_person(
+    worker: Installation, stub: BrevoStub
+) -> None:
+    """F21: that its key is known proves that a mail came in, not what became of it."""
+    newsletter_id, watch = start_newsletter(worker, READERS), Watch()
+    seen = BrevoAnswer(400, {"code": "duplicate_parameter", "message": "used"})
+    stub.answers.extend([BrevoAnswer(201, {"messageIds": ["a", "b", "c"]}, delay=1), seen])
+    with hire(worker, watch) as engine:
+        engine.run_once()
+        watch.pass_time(timedelta(minutes=16))
+        worker.parts.build_timetable().sort_out_mail()
+        engine.run_once()
+
+    account = read_account(worker.parts.sessions, newsletter_id)
+    assert len(stub.posts()) == 3
+    assert account.by_state == {DeliveryState.UNKNOWN: 3, DeliveryState.ACCEPTED: 3}
+    assert account.open == 0

@@ -18,7 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mailer.domain.delivery import DeliveryState
+from mailer.domain.delivery import UNKNOWN_WAIT, DeliveryState
+from mailer.domain.feedback import FeedbackKind
 from mailer.providers.base import ProviderDown
 from mailer.storage.db import open_engine, open_sessions
 from mailer.usecases import newsletters
@@ -43,6 +44,7 @@ any_failures = st.lists(
     unique=True,
 ).map(tuple)
 any_number = st.integers(0, 99)
+any_kind = st.sampled_from(FeedbackKind)
 
 
 def die() -> None:
@@ -92,6 +94,12 @@ class Histories(RuleBasedStateMachine):
     ) -> None:
         self.world.send(Plan(answers, at, lambda: self._order(verb, number)))
 
+    @rule(answers=any_answers, at=any_moment, kind=any_kind, number=any_number)
+    def something_comes_back_in_mid_send(
+        self, answers: deque[Answer], at: tuple[int, Moment], kind: FeedbackKind, number: int
+    ) -> None:
+        self.world.send(Plan(answers, at, lambda: self.world.report(kind, number)))
+
     @rule(answers=any_answers, at=any_moment, times=st.integers(1, 4))
     def database_goes_away_in_mid_send(
         self, answers: deque[Answer], at: tuple[int, Moment], times: int
@@ -101,6 +109,18 @@ class Histories(RuleBasedStateMachine):
     @rule(number=any_number)
     def somebody_leaves(self, number: int) -> None:
         self._leave(number)
+
+    @rule(kind=any_kind, number=any_number)
+    def something_comes_back_while_a_repeat_is_handed_over(
+        self, kind: FeedbackKind, number: int
+    ) -> None:
+        self.world.pass_time(UNKNOWN_WAIT)
+        at = (self.world.width, Moment.AFTER_VERDICT)
+        self.world.send(Plan(deque(), at, lambda: self.world.report(kind, number)))
+
+    @rule(kind=any_kind, number=any_number)
+    def something_comes_back(self, kind: FeedbackKind, number: int) -> None:
+        self.world.report(kind, number)
 
     @rule(verb=any_verb, number=any_number)
     def somebody_gives_an_order(self, verb: Verb, number: int) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from mailer.domain.delivery import UNKNOWN_WAIT, DeliveryState
 from mailer.domain.errors import WrongState
+from mailer.domain.feedback import Feedback, FeedbackKind
 from mailer.domain.newsletter import NewsletterState
 from mailer.message.render import Renderer
 from mailer.providers.base import Fate, Mail, Outcome, ProviderDown, Work
@@ -29,7 +30,8 @@ from mailer.storage.db import open_engine, open_sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.storage.subscribers import Subscriber
-from mailer.usecases import newsletters, subscriptions
+from mailer.storage.suppressions import Suppression
+from mailer.usecases import feedback, newsletters, subscriptions
 from mailer.usecases.consents import Trace
 from mailer.worker.claims import Pace
 from mailer.worker.engine import Engine
@@ -41,6 +43,9 @@ _S = DeliveryState
 
 BATCH = 3
 """How many mails a worker claims at once: few, so that more can happen between them."""
+
+REPORTED = frozenset({_S.DELIVERED, _S.BOUNCED, _S.COMPLAINED})
+"""What a mail becomes only by what comes back, and never leaves again."""
 
 OVER = (NewsletterState.SENT, NewsletterState.CANCELLED, NewsletterState.SKIPPED_EMPTY)
 
@@ -99,6 +104,7 @@ class World:
         self.said: defaultdict[int, set[Answer]] = defaultdict(set)
         self.pardoned: Counter[int] = Counter()
         self.gone: set[str] = set()
+        self.reported: dict[int, int] = {}
         with self.sessions() as session:
             self.letters = list(session.scalars(select(Newsletter.id).order_by(Newsletter.id)))
         self._sender = _Provider(self)
@@ -134,6 +140,27 @@ class World:
             )
             self.pardoned.update(of_these)
 
+    def report(self, kind: FeedbackKind, number: int) -> None:
+        """Somebody's server says something about a mail that arrived, perhaps once more: about one
+        whose repeat is in hand, if there is one."""
+        known = sorted(self.arrived.keys() & self._in_hand) or sorted(self.arrived)
+        if not known:
+            return
+        key = known[number % len(known)]
+        said = Feedback("world", f"{kind} {key}", kind, self.now, key)
+        with self.sessions() as session:
+            feedback.take(session, [said], self.now)
+        self._note_reports()
+
+    def _note_reports(self) -> None:
+        """What stands in the ledger by now: how many copies of each mail there are for good, and
+        who gets nothing more."""
+        for row in self.read_rows():
+            if row.state in REPORTED:
+                self.reported.setdefault(row.id, len(self.arrived[row.id]))
+        with self.sessions() as session:
+            self.gone.update(session.scalars(select(Suppression.address_key)))
+
     # What happens to machines.
 
     def send(self, plan: Plan) -> None:
@@ -164,7 +191,9 @@ class World:
         self.now += length
         timetable = Timetable(self.sessions, Renderer(), BASE_URL, lambda: self.now)
         timetable.move_newsletters()
+        timetable.apply_feedback()
         timetable.sort_out_mail()
+        self._note_reports()
         self._expect_nothing_left_of_cancelled_ones()
 
     def _expect_nothing_left_of_cancelled_ones(self) -> None:
@@ -266,6 +295,8 @@ class World:
         with self.sessions() as session:
             accounts = get_accounts(session, self.list_newsletters())
         assert all(account.adds_up for account in accounts.values())
+        for key, copies in self.reported.items():
+            assert len(self.arrived[key]) == copies, "a copy of what was known to have arrived"
         for key, ids in self.arrived.items():
             assert len(set(ids)) == 1
             assert len(ids) <= 1 + self.uncertain[key]
@@ -301,6 +332,7 @@ class World:
                 _S.SUPPRESSED: row.address in self.gone,
                 _S.EXPIRED: row.expires_at <= self.now or Answer.LATER in self.said[row.id],
                 _S.CANCELLED: row.newsletter_id in cancelled,
+                **dict.fromkeys(REPORTED, row.id in self.reported),
             }
             assert reasons.get(row.state), (row.id, row.state)
 

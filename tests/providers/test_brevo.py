@@ -50,6 +50,11 @@ def sender(stub: BrevoStub) -> Iterator[BrevoSender]:
         yield ready
 
 
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brevo, "REPEAT_AFTER", 0.01)
+
+
 def sender_to(url: str, batch_size: int = 50) -> BrevoSender:
     key = SecretStr("xkeysib-secret")
     config = Brevo(api_key=key, base_url=url, batch_size=batch_size, timeout_seconds=0.4)
@@ -198,21 +203,73 @@ def test_mail_that_brevo_cannot_take_does_not_stop_the_others(
         (BrevoAnswer(201, {"messageIds": "<1@x>"}), 201),
         (BrevoAnswer(201, {"messageId": "<1@x>"}), 201),
         (BrevoAnswer(202, {}), 202),
-        (SEEN, 400),
         (BrevoAnswer(201, {}, {"Content-Length": "500"}), 0),
         (BrevoAnswer(201, {"messageIds": ["<1@x>", "<2@x>"]}, delay=1), 0),
     ],
 )
-def test_answer_that_proves_nothing_leaves_all_unknown(
+def test_answer_that_proves_nothing_twice_leaves_all_unknown(
     stub: BrevoStub, sender: BrevoSender, answer: BrevoAnswer, code: int
 ) -> None:
     """F22: among them a 500 with the mails accepted, and a 200 with a garbled body."""
-    stub.answers.append(answer)
+    stub.answers.extend([answer, answer])
 
     work, down = try_to_hand_over(sender, several(2))
 
     assert fates(work.outcomes) == [(1, Fate.UNKNOWN, code), (2, Fate.UNKNOWN, code)]
     assert down is None
+    assert len(stub.posts()) == 2
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    "answer",
+    [BrevoAnswer(500, b"Oops"), BrevoAnswer(201, b""), BrevoAnswer(201, {}, delay=1)],
+)
+def test_request_whose_answer_is_lost_is_sent_again_just_as_it_was(
+    stub: BrevoStub, sender: BrevoSender, answer: BrevoAnswer, count: int
+) -> None:
+    """F21: with the same key for the same mails, so Brevo can tell that it is a repeat."""
+    stub.answers.append(answer)
+
+    work = hand_over(sender, several(count))
+
+    assert work.fates == [Fate.ACCEPTED] * count
+    assert work.asked == [list(range(1, count + 1))]
+    first, second = stub.posts()
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("answer", "fate", "code"),
+    [
+        (SEEN, Fate.SEEN, 400),
+        (WRONG_KEY, Fate.UNKNOWN, 503),
+        (TOO_FAST, Fate.UNKNOWN, 503),
+        (BAD_VERSION, Fate.UNKNOWN, 503),
+    ],
+)
+def test_repeat_proves_nothing_but_that_mails_were_taken(
+    stub: BrevoStub, sender: BrevoSender, answer: BrevoAnswer, fate: Fate, code: int
+) -> None:
+    """F21: whatever is refused now, the first request may have been read."""
+    stub.answers.extend([BrevoAnswer(503, b""), answer])
+
+    work, down = try_to_hand_over(sender, several(2))
+
+    assert fates(work.outcomes) == [(1, fate, code), (2, fate, code)]
+    assert down is None
+
+
+def test_request_is_not_sent_again_when_its_verdict_is_too_old(
+    stub: BrevoStub, sender: BrevoSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody may have left meanwhile, and by the first request they get nothing."""
+    monkeypatch.setattr(brevo, "VERDICT_HOLDS", 0.3)
+    stub.answers.append(BrevoAnswer(201, {}, delay=1))
+
+    work, _ = try_to_hand_over(sender, several(2))
+
+    assert work.fates == [Fate.UNKNOWN] * 2
     assert len(stub.posts()) == 1
 
 
@@ -265,20 +322,17 @@ def test_rate_limit_keeps_the_order_and_spends_nobodys_attempt(stub: BrevoStub) 
     assert sent == [f"reader{key}@example.org" for key in (1, 2, 3, 4, 3, 4, 5, 6)]
 
 
-def test_repeat_after_a_lost_answer_carries_the_same_key(
+def test_request_that_brevo_has_seen_before_is_not_sent_again(
     stub: BrevoStub, sender: BrevoSender
 ) -> None:
-    """F21: the answer comes too late, so the mails are unknown; a repeat can be told by its key."""
-    stub.answers.extend([BrevoAnswer(201, {"messageIds": ["<1@x>", "<2@x>"]}, delay=1), SEEN])
+    """F21: after a crash, say. The first one came in, and nobody says how it ended."""
+    stub.answers.append(SEEN)
 
-    first, down = try_to_hand_over(sender, several(2))
-    second, _ = try_to_hand_over(sender, several(2))
+    work, down = try_to_hand_over(sender, several(2))
 
+    assert fates(work.outcomes) == [(1, Fate.SEEN, 400), (2, Fate.SEEN, 400)]
     assert down is None
-    assert first.fates == [Fate.UNKNOWN, Fate.UNKNOWN]
-    assert second.fates == [Fate.UNKNOWN, Fate.UNKNOWN]
-    keys = [post["headers"]["idempotencyKey"] for post in stub.posts()]
-    assert keys == [keys[0], keys[0]]
+    assert len(stub.posts()) == 1
 
 
 @pytest.mark.parametrize(
@@ -309,7 +363,7 @@ def test_service_is_proven_once_while_all_is_well(stub: BrevoStub, sender: Brevo
 def test_outage_makes_one_batch_unknown_and_no_more(
     stub: BrevoStub, sender: BrevoSender, fault: BrevoAnswer
 ) -> None:
-    stub.answers.append(fault)
+    stub.answers.extend([fault, fault])
 
     work, _ = try_to_hand_over(sender, several(2))
     stub.account = BrevoAnswer(503, b"")
@@ -324,7 +378,7 @@ def test_outage_makes_one_batch_unknown_and_no_more(
 
 def test_service_that_keeps_mails_to_itself_is_down(stub: BrevoStub, sender: BrevoSender) -> None:
     """F22: the account is in order, and still every mail ends unknown."""
-    stub.answers.extend([BrevoAnswer(503, b"")] * 4)
+    stub.answers.extend([BrevoAnswer(503, b"")] * 8)
 
     work, down = try_to_hand_over(sender, several(200))
     later, still_down = try_to_hand_over(sender, several(200))

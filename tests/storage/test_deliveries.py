@@ -65,7 +65,7 @@ def engine(sqlite_url: str) -> Iterator[Engine]:
     [
         (
             lambda session, now: claiming.claim_newsletter(session, "a", now, A_MINUTE, 10),
-            f"SEARCH delivery USING {DUE} AND next_at<?)",
+            f"SEARCH delivery USING {DUE} AND next_at>? AND next_at<?)",
         ),
         (
             lambda session, _: accounts.has_open(session, 1),

@@ -4,11 +4,13 @@ hand it over."""
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryKind, Priority
 from mailer.domain.newsletter import NewsletterState
+from mailer.domain.urgency import due_from
 from mailer.storage import claiming, ledger
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim, Delivery
@@ -259,3 +261,23 @@ def test_put_off_gives_back_for_later(
     due = [row.id for row in claim(sessions, later, "c")]
     assert read_states(sessions) == ["claimed"] * 3
     assert (again, due) == ([], [first.id])
+
+
+def test_mail_that_was_put_off_keeps_its_turn(sessions: Sessions, now: datetime) -> None:
+    """What is urgent leaves first, also when the limit of its domain made it wait."""
+    with sessions() as session:
+        add_people(session, 3, now)
+    start_letter(sessions, now)
+    with sessions() as session:
+        urgent = session.scalars(select(Delivery).order_by(Delivery.id.desc())).first()
+        assert urgent
+        urgent.next_at, urgent_id = due_from(now + timedelta(days=1), now), urgent.id
+    (first,) = claim(sessions, now, limit=1)
+    later = now + timedelta(minutes=1)
+    with sessions() as session:
+        claiming.put_off(session, "a", {first.id: later}, now)
+
+    again = claim(sessions, later, limit=2)
+
+    assert first.id == urgent_id
+    assert [each.id for each in again] == [urgent_id, 1]

@@ -146,6 +146,7 @@ def test_approve_late_leaves_time_for_every_mail(session: Session, now: datetime
     [
         (newsletters.pause, NewsletterState.DRAFT),
         (newsletters.resume, NewsletterState.SENDING),
+        (newsletters.resume, NewsletterState.SENT),
         (newsletters.cancel, NewsletterState.SENT),
         (newsletters.stop, NewsletterState.SENDING),
     ],
@@ -160,6 +161,17 @@ def test_verbs_refuse_the_wrong_state(
         verb(session, letter, WHO, now)  # type: ignore[operator]  # each is a use-case
 
     assert letter.state == state
+
+
+def test_edit_refuses_a_text_that_nobody_would_read(session: Session, now: datetime) -> None:
+    letter = add_letter(session, now)
+    longest = "x" * newsletters.LONGEST_BODY
+
+    newsletters.edit(session, letter, "New", (), {"en": ("Hi", "", longest)}, WHO, now)
+
+    longer = {"en": ("Hi", "", f"{longest}x")}
+    with pytest.raises(Invalid, match="too long"):
+        newsletters.edit(session, letter, "New", (), longer, WHO, now)
 
 
 def test_edit_is_refused_once_it_is_approved(session: Session, now: datetime) -> None:
@@ -200,9 +212,11 @@ def test_retry_queues_failed_mails_and_reopens_the_newsletter(
         newsletters.finish_done(session, now)
         letter = get_newsletter(session, newsletter_id)
 
-        number = newsletters.retry(session, letter, (DeliveryState.REJECTED,), WHO, now)
+        number = newsletters.retry(session, letter, (DeliveryState.REJECTED,), WHO, now + LATER)
 
         assert (number, letter.state) == (1, NewsletterState.SENDING)
+        # Like every change of state.
+        assert (letter.changed_at, letter.finished_at) == (now + LATER, None)
 
 
 def test_retry_never_repeats_an_accepted_mail(session: Session, now: datetime) -> None:

@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.errors import TooMany
+from mailer.domain.feedback import Feedback, FeedbackKind
 from mailer.storage import recovery
 from mailer.storage.audit import AuditEntry
 from mailer.storage.consents import Consent
 from mailer.storage.deliveries import Attempt, Delivery
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, is_suppressed
-from mailer.usecases import letters, personal_data, subscriptions
+from mailer.usecases import feedback, letters, personal_data, subscriptions
 from tests.usecases.readers import TRACE, add_reader, key_of, list_mails, set_up, sign_up
 
 ADDRESS = "anna@example.org"
@@ -83,9 +84,35 @@ def test_export_holds_everything_and_is_json(session: Session, now: datetime) ->
                 "what": "confirm",
                 "language": "cs",
                 "state": "queued",
+                "came_back": [],
             }
         ],
     }
+
+
+def test_export_holds_what_came_back(session: Session, now: datetime) -> None:
+    reader = add_reader(session, now)
+    mail = queue(session, reader, "already", now)
+    mail.state = DeliveryState.ACCEPTED
+    session.flush()
+    said = [
+        Feedback("brevo", kind, kind, now, mail.id, text=text)
+        for kind, text in ((FeedbackKind.DELAYED, "busy"), (FeedbackKind.SOFT_BOUNCE, "full"))
+    ]
+    feedback.take(session, said, now)
+    session.expire_all()
+
+    copy = json.loads(json.dumps(personal_data.export(session, reader)))
+
+    (listed,) = copy["mails"]
+    at = "2026-11-26T08:00:00+00:00"
+    assert (listed["state"], listed["came_back"]) == (
+        "bounced",
+        [
+            {"at": at, "what": "delayed", "words": "busy"},
+            {"at": at, "what": "soft_bounce", "words": "full"},
+        ],
+    )
 
 
 def test_erase_leaves_no_address_anywhere(session: Session, now: datetime) -> None:

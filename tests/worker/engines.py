@@ -78,7 +78,7 @@ def build_engine(
 ) -> Engine:
     """An engine that keeps its journal in `folder`. Shut it down."""
     links = Links([KEY])
-    sending = Sending("news@example.org", "", "", BASE_URL, KEY.encode())
+    sending = Sending("news@example.org", "", "", BASE_URL, KEY.encode(), "news@example.org")
     with sessions() as session:
         database = session.get_bind().engine
     return Engine(

@@ -3,7 +3,14 @@
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 
+import pytest
+
+from mailer import clock
+from mailer.boot import Parts
+from mailer.config import load
+from mailer.storage import claiming
 from mailer.storage.accounts import count_by_language
 from mailer.storage.db import Sessions
 from mailer.usecases import letters
@@ -11,7 +18,7 @@ from mailer.usecases.setup import set_up
 from tests.letters import BASE_URL, start_letter
 from tests.people import add_subscriber
 from tests.usecases.test_preparing import add_event, start_digest
-from tests.worker.engines import ScriptedSender, run_round
+from tests.worker.engines import KEY, ScriptedSender, run_round
 
 READERS = {"cs": ("cs",), "ru": ("ru", "uk"), "vi": ("vi",)}
 
@@ -95,3 +102,38 @@ def test_mail_that_somebody_asked_for_names_the_language_of_its_words(
     found = {lang: mail["Content-Language"] for lang, mail in send(sessions, now).items()}
 
     assert found == {"cs": "cs", "ru": "en", "vi": "en"}
+
+
+@pytest.mark.parametrize(
+    ("bounces", "sender"),
+    [
+        ({}, "news@example.org"),
+        ({"address": "bounces@example.net"}, "bounces@example.net"),
+        ({"verp": True}, "news+{mark}@example.org"),
+        ({"address": "bounces@example.net", "verp": True}, "bounces+{mark}@example.net"),
+    ],
+)
+def test_envelope_says_where_a_bounce_goes(
+    sqlite_url: str, now: datetime, bounces: dict[str, object], sender: str
+) -> None:
+    """And nothing about it stands in the mail: its reader sees who wrote it."""
+    config = load(
+        site={"secret_keys": [KEY]},
+        database={"url": sqlite_url},
+        mail={"from_address": "news@example.org"},
+        bounces=bounces,
+    )
+    parts = Parts(config, clock.fixed(now))
+    with parts.sessions() as session:
+        add_subscriber(session, "eva@example.org", now)
+    start_letter(parts.sessions, now)
+    with parts.sessions() as session:
+        (claim,) = claiming.claim_newsletter(session, "test", now, timedelta(minutes=15), 1)
+
+    mail = parts.build_builder().build(claim, now)
+
+    headers = BytesHeaderParser().parsebytes(mail.content)
+    parts.database.dispose()
+    mark = headers["Message-ID"].strip("<>").partition("@")[0]
+    assert mail.sender == sender.format(mark=mark)
+    assert (headers["From"], headers["Sender"]) == ("Newsletter <news@example.org>", None)

@@ -2,25 +2,29 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, func, select, text, update
+from sqlalchemy.orm import Session
 
 from mailer import clock
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
+from mailer.domain.feedback import Feedback, FeedbackKind
 from mailer.domain.newsletter import GRACE, NewsletterState
 from mailer.message.render import Renderer
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
+from mailer.storage.feedback import KeptFeedback
 from mailer.storage.newsletters import Newsletter
 from mailer.storage.plans import Plan
 from mailer.storage.presence import Presence
 from mailer.storage.settings import find_setting
 from mailer.storage.subscribers import Subscriber
-from mailer.usecases import newsletters
+from mailer.usecases import feedback, newsletters
 from mailer.usecases.outages import WORKER_TICK
 from mailer.usecases.setup import set_up
 from mailer.usecases.users import NewUser, add_user, ensure_roles
@@ -106,6 +110,37 @@ def test_timetable_leaves_what_is_not_due_alone(sessions: Sessions, now: datetim
     build_timetable(sessions, now).move_newsletters()
 
     assert read_states(sessions) == {}
+
+
+REFUSES_EVERY_LETTER = {
+    "sqlite": (
+        "CREATE TRIGGER no BEFORE INSERT ON cohort BEGIN SELECT RAISE(ABORT, 'too long'); END",
+        "too long",
+    ),
+    "postgresql": (
+        "ALTER TABLE cohort ALTER COLUMN key TYPE varchar(3)",
+        "value too long for type character varying(3)",
+    ),
+}
+"""What makes it do so, and its words: by an IntegrityError, and by a DataError, which only
+PostgreSQL has for us."""
+
+
+def test_timetable_pauses_what_the_database_refuses_to_write_down(
+    database: Engine, sessions: Sessions, now: datetime
+) -> None:
+    """It is in reach and says no, and would say so every second: a person reads why."""
+    statement, words = REFUSES_EVERY_LETTER[database.dialect.name]
+    with sessions() as session:
+        add_people(session, 3, now)
+        session.execute(text(statement))
+    newsletter_id = approve_letter(sessions, now)
+
+    build_timetable(sessions, now).move_newsletters()
+
+    with sessions() as session:
+        newsletter = session.get_one(Newsletter, newsletter_id)
+        assert (newsletter.state, newsletter.reason) == (NewsletterState.PAUSED, words)
 
 
 def test_timetable_closes_what_is_done(sessions: Sessions, now: datetime) -> None:
@@ -239,6 +274,56 @@ def test_timetable_forgets_who_never_confirmed(sessions: Sessions, now: datetime
         assert session.scalars(select(Subscriber.address)).all() == ["new@example.org"]
 
 
+def test_timetable_applies_what_came_back_too_early(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        add_people(session, 2, now)
+    start_letter(sessions, now)
+    change_deliveries(sessions, state=DeliveryState.HANDING_OFF)
+    with sessions() as session:
+        said = [Feedback("brevo", f"{n}", FeedbackKind.DELIVERED, now, n) for n in (1, 2, 3)]
+        feedback.take(session, said, now)
+    timetable = build_timetable(sessions, now)
+
+    timetable.apply_feedback()
+    early = read_states(sessions)
+    change_deliveries(sessions, state=DeliveryState.ACCEPTED)
+    timetable.apply_feedback()
+
+    assert (early, read_states(sessions)) == ({"handing_off": 2}, {"delivered": 2})
+
+
+def test_timetable_writes_nothing_while_nothing_came_back(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        said = [Feedback("brevo", "early", FeedbackKind.DELIVERED, now, 1)]
+        feedback.take(session, said, now)
+    opened: list[str] = []
+
+    def open_for_writing() -> AbstractContextManager[Session]:
+        opened.append("write")
+        return sessions()
+
+    Timetable(open_for_writing, Renderer(), BASE_URL, lambda: now, None, sessions).apply_feedback()
+
+    assert opened == []
+
+
+def test_timetable_forgets_what_servers_said_a_year_ago(sessions: Sessions, now: datetime) -> None:
+    with sessions() as session:
+        for number, days in enumerate((364, 366)):
+            said = Feedback("brevo", f"{number}", FeedbackKind.BLOCKED, now, 1, text=f"{days}")
+            feedback.take(session, [said], now - timedelta(days=days))
+
+    build_timetable(sessions, now).forget()
+
+    with sessions() as session:
+        assert session.scalars(select(KeptFeedback.text).order_by(KeptFeedback.id)).all() == [
+            "364",
+            "",
+        ]
+
+
 @pytest.fixture
 def schedulers() -> Iterator[list[BackgroundScheduler]]:
     started: list[BackgroundScheduler] = []
@@ -260,11 +345,12 @@ def test_timetable_gives_no_sign_of_life_beside_a_dead_engine(
 def test_timetable_runs_a_late_job_once(
     sessions: Sessions, now: datetime, schedulers: list[BackgroundScheduler]
 ) -> None:
-    schedulers.append(start_timetable(build_timetable(sessions, now), lambda: True))
+    timetable = build_timetable(sessions, now)
+    schedulers.append(start_timetable(timetable, lambda: True))
 
     jobs = schedulers[0].get_jobs()
 
-    assert len(jobs) == 6
+    assert len(jobs) == len(timetable.jobs()) + 1
     assert {(job.coalesce, job.max_instances, job.misfire_grace_time) for job in jobs} == {
         (True, 1, None)
     }

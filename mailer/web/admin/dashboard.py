@@ -21,7 +21,7 @@ from mailer.storage.plans import list_active_plans
 from mailer.usecases import drafts
 from mailer.usecases.drafts import Coming, Contents
 from mailer.usecases.editions import open_edition
-from mailer.usecases.outages import find_silence, find_trouble
+from mailer.usecases.outages import find_restore, find_silence, find_trouble
 from mailer.web.admin.newsletter_words import GROUPS, STATES
 from mailer.web.auth import requires
 from mailer.web.parts import now, parts, session, words
@@ -72,6 +72,7 @@ def show() -> str:
         stuck=_list_stuck(),
         silence=find_silence(session(), now()),
         trouble=find_trouble(session()),
+        restore=find_restore(session()),
         last=last,
         last_groups=group_counts(accounts.get_account(session(), last)) if last else {},
         weeks=_count_weeks(),

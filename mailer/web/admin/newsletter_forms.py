@@ -20,11 +20,11 @@ from wtforms.validators import DataRequired, InputRequired, Length, Optional, Va
 from mailer.domain.newsletter import NewsletterKind
 from mailer.message.vocabulary import N_
 from mailer.storage.newsletters import Newsletter, Variant
+from mailer.usecases.newsletters import LONGEST_BODY
 from mailer.web.forms import DeskForm
 from mailer.web.parts import _
 
 LONGEST_TITLE = LONGEST_SUBJECT = 200
-LONGEST_BODY = 20_000
 LONGEST_NOTE = 500
 PLANNED, AT_ONCE, TIME = "planned", "now", "time"
 GOOD_SUBJECT, GOOD_PREHEADER = 50, 90

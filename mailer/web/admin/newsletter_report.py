@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from mailer.domain.address import mask
+from mailer.domain.address import mask, mask_within
 from mailer.domain.delivery import Account, DeliveryState
 from mailer.domain.newsletter import NewsletterState
 from mailer.domain.permissions import Permission
@@ -97,7 +97,7 @@ def show_recipients(newsletter_id: int) -> str:
         deliveries=found,
         attempts=_list_attempts(found),
         mask=mask,
-        hide=_hide_address,
+        hide=mask_within,
         group_of=group_of,
         group_words=GROUPS,
         server_states=SERVER_STATES,
@@ -153,15 +153,6 @@ def _guard(cell: str | int) -> str | int:
 
 def _read_group(name: str) -> Group | None:
     return Group(name) if name in list(Group) else None
-
-
-def _hide_address(text: str, address: str) -> str:
-    """What a server said, without the whole address that servers like to repeat."""
-    found = text.lower().find(address.lower()) if address else -1
-    if found < 0:
-        return text
-    rest = _hide_address(text[found + len(address) :], address)
-    return f"{text[:found]}{mask(address)}{rest}"
 
 
 def _list_attempts(deliveries: Sequence[Delivery]) -> dict[int, list[Attempt]]:

@@ -21,7 +21,7 @@ from mailer.storage.audit import AuditEntry
 from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.usecases import newsletters
 from mailer.usecases.forecasts import Outlook, get_limits, look_ahead
-from mailer.usecases.outages import Outage, find_silence, find_trouble
+from mailer.usecases.outages import Outage, find_restore, find_silence, find_trouble
 from mailer.web.admin.forecast_words import (
     list_domains,
     list_limits,
@@ -62,6 +62,7 @@ class Standing:
     next_try_at: datetime | None
     silence: Outage | None
     trouble: Outage | None
+    restore: Outage | None
     paused: AuditEntry | None
 
 
@@ -223,6 +224,7 @@ def _look(newsletter: Newsletter) -> Standing:
         next_try_at=accounts.find_next_try(session(), newsletter.id),
         silence=find_silence(session(), now()),
         trouble=find_trouble(session()),
+        restore=find_restore(session()),
         paused=_find_pause(newsletter),
     )
 

@@ -54,6 +54,7 @@ SERVER_STATES: Mapping[str, str] = {
     "retry": N_("put off"),
     "refused": N_("refused"),
     "unknown": N_("unknown"),
+    "seen": N_("unknown"),
     "unbuildable": N_("could not be written"),
 }
 """What an attempt came to."""
@@ -97,6 +98,8 @@ ACTIONS = (
     N_("test sent"),
     N_("digest drafted"),
     N_("audience written down"),
+    N_("restore noticed"),
+    N_("restore confirmed"),
     N_("clock"),
     N_("command line"),
 )

@@ -87,6 +87,7 @@ _PLACES: Mapping[str, str] = {
     "new address link": N_("link sent to the new address"),
     "unsubscribe link": N_("link to unsubscribe"),
     "one click": N_("unsubscribe button of their mail program"),
+    "provider": N_("unsubscribe link of the mail provider"),
     "desk": N_("a coordinator"),
     "demonstration": N_("demonstration"),
 }

@@ -12,7 +12,7 @@ from mailer.storage.events import Event
 from mailer.storage.imports import Finding, FindingState, WebsiteImport
 from mailer.storage.plans import get_plan
 from mailer.storage.settings import save_setting
-from mailer.usecases import newsletters
+from mailer.usecases import newsletters, restores
 from mailer.usecases.outages import PROVIDER_TROUBLE, WORKER_TICK
 from tests.people import add_subscriber
 from tests.usecases.edits import EVENING
@@ -172,6 +172,16 @@ def test_trouble_is_told_with_its_reason_and_since_when(desk: Desk) -> None:
 
     assert "The mail provider takes no mail at present." in page
     assert "Since Thu 26 Nov 2026, 09:00, Prague time. It said: 535 wrong password" in page
+
+
+def test_restored_backup_is_told_with_how_old_it_is(desk: Desk) -> None:
+    with desk.sessions() as session:
+        restores.hold_back(session, desk.now - timedelta(hours=6), desk.now)
+
+    page = read(desk)
+
+    assert "A backup was restored, so no newsletter leaves." in page
+    assert "Everything here is as it was on Thu 26 Nov 2026, 03:00, Prague time." in page
 
 
 @pytest.mark.parametrize(("seconds", "is_told"), [(119, False), (121, True)])

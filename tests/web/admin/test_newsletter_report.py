@@ -6,10 +6,11 @@ import io
 import pytest
 
 from mailer.domain.delivery import DeliveryState
+from mailer.domain.feedback import Feedback, FeedbackKind
 from mailer.domain.newsletter import GRACE
 from mailer.storage.deliveries import Attempt
 from mailer.storage.subscribers import Subscriber
-from mailer.usecases import newsletters
+from mailer.usecases import feedback, newsletters
 from tests.web.desk import Desk
 from tests.web.newsletters import (
     ROOT,
@@ -128,6 +129,29 @@ def test_lists_of_people_are_closed_to_others(desk: Desk, role: str) -> None:
     send(desk, S.ACCEPTED, en=1)
 
     assert desk.sign_in(role).get(RECIPIENTS).status_code == 403
+
+
+def test_list_says_what_came_back_and_hides_addresses(desk: Desk) -> None:
+    """A7: the words are a stranger's."""
+    send(desk, S.ACCEPTED, S.ACCEPTED, S.ACCEPTED, en=3)
+    words = "550 <EN0@example.org> <script>alert(1)</script>"
+    kinds = (FeedbackKind.HARD_BOUNCE, FeedbackKind.COMPLAINT)
+    with desk.sessions() as session:
+        said = [
+            Feedback("brevo", kind, kind, desk.now, mail.id, status="5.1.1", text=words)
+            for kind, mail in zip(kinds, desk.mails(), strict=False)
+        ]
+        feedback.take(session, said, desk.now)
+    browser = desk.sign_in()
+
+    report = say(browser.read(REPORT))
+    page = browser.read(f"{RECIPIENTS}?group=bounced")
+    complained = say(browser.read(f"{RECIPIENTS}?group=complained"))
+
+    assert "3 = 1 accepted + 1 bounced + 1 marked as spam" in report
+    assert "5.1.1 550 <e***@example.org> <script>alert(1)</script>" in say(page)
+    assert "<script>alert" not in page
+    assert "e***@example.org marked as spam" in complained
 
 
 def test_list_says_how_each_mail_stands_and_hides_addresses(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from mailer.sections import Throttle
 from mailer.storage import audit, throttles
 from mailer.storage.deliveries import Delivery
 from mailer.storage.settings import save_setting
-from mailer.usecases import newsletters
+from mailer.usecases import newsletters, restores
 from mailer.usecases.forecasts import get_limits, note_pace
 from mailer.usecases.outages import PROVIDER_TROUBLE, WORKER_TICK
 from tests.web.desk import Desk
@@ -288,6 +288,20 @@ def test_what_is_paused_is_not_said_to_go_on_by_itself(desk: Desk) -> None:
     assert "421 too busy" in page
     assert "you need to do nothing" not in page
     assert "by itself" not in page
+
+
+def test_newsletter_is_not_resumed_while_nobody_knows_what_was_sent(desk: Desk) -> None:
+    """F45."""
+    send(desk)
+    with desk.sessions() as session:
+        restores.hold_back(session, desk.now, desk.now)
+    visitor = desk.sign_in("sender")
+
+    page = say(visitor.read(PROGRESS))
+    answer = visitor.post(f"{ROOT}/1/resume", page=PROGRESS)
+
+    assert "A backup was restored, so no newsletter leaves." in page
+    assert answer.status_code == 409
 
 
 def test_silence_of_the_worker_is_told(desk: Desk) -> None:

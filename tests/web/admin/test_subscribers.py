@@ -10,12 +10,15 @@ from sqlalchemy import event, func, select
 from werkzeug.test import TestResponse
 
 from mailer.domain.consent import ConsentAction, SubscriberState
+from mailer.domain.delivery import DeliveryState
+from mailer.domain.feedback import Feedback, FeedbackKind
 from mailer.storage.audit import AuditEntry
 from mailer.storage.consents import Consent
 from mailer.storage.deliveries import Delivery
 from mailer.storage.settings import Setting
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, suppress
+from mailer.usecases import feedback, letters
 from mailer.usecases.addresses import make_address_key
 from tests.people import add_people, add_subscriber
 from tests.web.desk import SECRET, Browser, Desk
@@ -67,6 +70,31 @@ def prepare(browser: Browser, text: str) -> str:
     steps = answer.location.rsplit("/", 1)[0]
     assert browser.post(f"{steps}/proof", CHOSEN).location == f"{steps}/check"
     return steps
+
+
+def test_page_of_a_person_says_why_mail_did_not_reach_them(desk: Desk) -> None:
+    """A7: the words are a stranger's, and the address in them is hidden."""
+    with desk.sessions() as session:
+        anna = add_subscriber(session, "anna@example.org", desk.now)
+        mails = [
+            letters.queue(
+                session, "already", subscriber=anna, language="en", context={}, now=desk.now,
+                lives=timedelta(days=1),
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        for mail in mails:
+            mail.state, mail.last_text = DeliveryState.ACCEPTED, "2.0.0 queued"
+        session.flush()
+        words = "552 Anna@example.org is <b>full</b>"
+        said = Feedback("brevo", "1", FeedbackKind.SOFT_BOUNCE, desk.now, mails[0].id, text=words)
+        feedback.take(session, [said], desk.now)
+        subscriber_id = anna.id
+
+    page = desk.sign_in("sender").read(f"{LIST}/{subscriber_id}")
+
+    assert '<q dir="auto">552 a***@example.org is &lt;b&gt;full&lt;/b&gt;</q>' in page
+    assert "2.0.0 queued" not in page
 
 
 def test_list_hides_addresses_and_tells_the_rest(desk: Desk) -> None:

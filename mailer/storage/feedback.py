@@ -1,0 +1,209 @@
+"""What came back about mails, each thing once, and the questions about it. What follows from it is
+decided in `domain/feedback` and written by `usecases/feedback`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Index,
+    String,
+    TextClause,
+    UniqueConstraint,
+    and_,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mailer.domain.delivery import DeliveryState
+from mailer.domain.feedback import PARKED, UNSENT_STATES, Feedback, FeedbackKind
+from mailer.storage import ledger
+from mailer.storage.db import Base, BigId, Identified, Moment, enum_type, has_one_writer
+from mailer.storage.deliveries import Delivery, is_to
+
+_S = DeliveryState
+
+
+def _index_of_some(name: str, column: str, where: TextClause) -> Index:
+    return Index(name, column, sqlite_where=where, postgresql_where=where)
+
+
+class KeptFeedback(Identified, Base):
+    """`event_id` is hashed: providers put addresses into theirs. `delivery_id` has no foreign key;
+    it may name a mail that is not written down yet. `address_key` stands for where the mail went,
+    empty where nothing follows for the address. `applied_at` is NULL while the row waits."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        UniqueConstraint("provider", "event_id"),
+        Index("ix_feedback_delivery_id", "delivery_id"),
+        _index_of_some("ix_feedback_waiting", "received_at", text("applied_at IS NULL")),
+        _index_of_some("ix_feedback_address_key", "address_key", text("address_key <> ''")),
+        _index_of_some("ix_feedback_words", "received_at", text("text <> ''")),
+    )
+
+    provider: Mapped[str] = mapped_column(String(24))
+    event_id: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[FeedbackKind] = mapped_column(enum_type(FeedbackKind))
+    delivery_id: Mapped[int | None] = mapped_column(BigId)
+    provider_message_id: Mapped[str] = mapped_column(String(200), default="")
+    address_key: Mapped[str] = mapped_column(String(64), default="")
+    at: Mapped[datetime] = mapped_column(Moment)
+    received_at: Mapped[datetime] = mapped_column(Moment)
+    status: Mapped[str] = mapped_column(String(16), default="")
+    text: Mapped[str] = mapped_column(String(500), default="")
+    applied_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class Subject(NamedTuple):
+    """The mail that feedback is about. `address` is empty when its reader was erased."""
+
+    id: int
+    state: DeliveryState
+    generation: int
+    is_repeat: bool
+    address: str
+    address_key: str
+
+
+def keep(session: Session, said: Feedback, address_key: str, now: datetime) -> int | None:
+    """Write it down; its id, or None if it is there already. Moments of other people's clocks that
+    are still to come are taken for now."""
+    values: dict[str, Any] = {
+        "provider": said.provider,
+        "event_id": sha256(said.event_id.encode(errors="replace")).hexdigest(),
+        "kind": said.kind,
+        "delivery_id": said.delivery_id,
+        "provider_message_id": said.provider_message_id[:200],
+        "address_key": address_key,
+        "at": min(said.at, now),
+        "received_at": now,
+        "status": said.status[:16],
+        "text": said.text[:500],
+    }
+    insert = sqlite.insert if has_one_writer(session) else postgresql.insert
+    statement = insert(KeptFeedback).values(values).on_conflict_do_nothing()
+    return session.connection().execute(statement.returning(KeptFeedback.id)).scalar()
+
+
+def find_waiting(session: Session, feedback_id: int) -> KeptFeedback | None:
+    """The row, held until the transaction ends; None if it was applied, or somebody is at it."""
+    return session.scalar(
+        select(KeptFeedback)
+        .where(KeptFeedback.id == feedback_id, KeptFeedback.applied_at.is_(None))
+        .with_for_update(skip_locked=True)
+    )
+
+
+def list_ripe(session: Session, now: datetime, limit: int) -> Sequence[int]:
+    """Feedback that waited and can be applied now, or has waited for long enough."""
+    in_hand = func.coalesce(Delivery.state, "") == _S.HANDING_OFF
+    is_over = and_(KeptFeedback.received_at <= now - PARKED, ~in_hand)
+    return session.scalars(
+        select(KeptFeedback.id)
+        .outerjoin(Delivery, Delivery.id == KeptFeedback.delivery_id)
+        .where(KeptFeedback.applied_at.is_(None), or_(is_over, ~_must_wait()))
+        .order_by(KeptFeedback.received_at, KeptFeedback.id)
+        .limit(limit)
+    ).all()
+
+
+def _must_wait() -> ColumnElement[bool]:
+    """SQL for `feedback.must_wait`, and true for a mail that is not there; a test holds the two
+    equal, and `may_give_up` above."""
+    unsent = and_(Delivery.state.in_(UNSENT_STATES), ~Delivery.is_repeat)
+    return or_(Delivery.id.is_(None), Delivery.state == _S.HANDING_OFF, unsent)
+
+
+def find_subject(session: Session, delivery_id: int | None) -> Subject | None:
+    if delivery_id is None:
+        return None
+    columns = (getattr(Delivery, name) for name in Subject._fields)
+    row = session.execute(select(*columns).where(Delivery.id == delivery_id)).one_or_none()
+    return Subject._make(row) if row else None
+
+
+def move_on(
+    session: Session, subject: Subject, state: DeliveryState, words: str | None, now: datetime
+) -> bool:
+    """The mail becomes `state`, and a repeat of it is called off; `words` None: it keeps its own.
+
+    False if it is no longer as `subject` says. Whoever holds a claim on it holds it no more.
+    """
+    values: dict[str, Any] = {
+        "state": state,
+        "next_at": None,
+        "generation": Delivery.generation + 1,
+        "changed_at": now,
+    }
+    if words is not None:
+        values |= {"last_code": 0, "last_text": words[:500]}
+    unchanged = and_(
+        Delivery.id == subject.id,
+        Delivery.generation == subject.generation,
+        Delivery.state == subject.state,
+    )
+    return ledger.move(session, unchanged, values) == 1
+
+
+def list_soft_bounces(session: Session, address_key: str) -> Sequence[datetime]:
+    """When mails to an address bounced softly, one moment per mail."""
+    return session.scalars(
+        select(func.min(KeptFeedback.at))
+        .where(
+            KeptFeedback.address_key == address_key,
+            KeptFeedback.kind == FeedbackKind.SOFT_BOUNCE,
+        )
+        .group_by(KeptFeedback.delivery_id)
+    ).all()
+
+
+def find_last_arrival(session: Session, subscriber_id: int, address_key: str) -> datetime | None:
+    """When a mail to this person last was said to have arrived at that address of theirs."""
+    return session.scalar(
+        select(func.max(KeptFeedback.at))
+        .join(Delivery, Delivery.id == KeptFeedback.delivery_id)
+        .where(
+            KeptFeedback.kind == FeedbackKind.DELIVERED,
+            Delivery.address_key == address_key,
+            is_to(subscriber_id),
+        )
+    )
+
+
+def list_to(session: Session, subscriber_id: int) -> Sequence[KeptFeedback]:
+    """All that came back about the mails to a person, in the order in which it came."""
+    return session.scalars(
+        select(KeptFeedback)
+        .join(Delivery, Delivery.id == KeptFeedback.delivery_id)
+        .where(is_to(subscriber_id))
+        .order_by(KeptFeedback.id)
+    ).all()
+
+
+def forget(session: Session, subscriber_id: int, address_key: str, now: datetime) -> None:
+    """Take a person out of what came back: the rows stay, so that nothing counts twice; what names
+    the person goes, and what still waited is over. Call before the ledger forgets them."""
+    theirs = select(Delivery.id).where(is_to(subscriber_id))
+    nameless = {
+        "text": "",
+        "address_key": "",
+        "provider_message_id": "",
+        "applied_at": func.coalesce(KeptFeedback.applied_at, now),
+    }
+    for which in (KeptFeedback.delivery_id.in_(theirs), KeptFeedback.address_key == address_key):
+        session.connection().execute(update(KeptFeedback).where(which).values(nameless))
+
+
+def drop_words(session: Session, before: datetime) -> int:
+    """What servers said is of no use after a while, and may repeat addresses."""
+    stale = and_(KeptFeedback.received_at < before, KeptFeedback.text != "")
+    statement = update(KeptFeedback).where(stale).values(text="")
+    return session.connection().execute(statement).rowcount

@@ -1,0 +1,89 @@
+"""A database that was put back to a backup does not know whom it has written to since.
+
+Until a person says what shall happen, nothing leaves that a person does not wait for: newsletters
+are paused, none begins, and the clock makes no issues.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from mailer.domain.errors import Refused
+from mailer.domain.newsletter import NewsletterState
+from mailer.message.vocabulary import N_
+from mailer.storage import audit
+from mailer.storage.lineage import Mark, hold_mark, raise_mark
+from mailer.storage.newsletters import Newsletter, list_drafts, list_newsletters
+from mailer.storage.recovery import doubt_open
+from mailer.storage.settings import drop_setting, save_setting
+from mailer.usecases import newsletters, plans
+from mailer.usecases.outages import RESTORED, find_restore
+
+HELD_BACK = N_("This database is a restored backup. What was sent since the backup is not known.")
+MAY_BE_SENT = N_(
+    "A backup was restored when this was due. It may have been sent: look before you send it again."
+)
+HALF_WRITTEN = N_(
+    "A backup was restored while this was being prepared. It may have been sent: go on only if "
+    "nobody got it, else cancel it."
+)
+NOTHING_HELD = "Newsletters are not held back: this database is not known as a restored backup."
+
+
+def go_on(session: Session, seen: Mark | None, now: datetime) -> Mark | None:
+    """Raise the database's mark, to be noted outside once this is committed. None while it is
+    held back, which begins here when `seen`, the mark noted last for it, is ahead of its own."""
+    if find_restore(session):
+        return None
+    mark = hold_mark(session)
+    if mark and seen and mark.lineage == seen.lineage and mark.number < seen.number:
+        hold_back(session, mark.at, now)
+        return None
+    return raise_mark(session, mark, now)
+
+
+def hold_back(session: Session, as_of: datetime, now: datetime) -> None:
+    """Let no newsletter go on or begin until `release`. `as_of` is how old the database is. A
+    repeat changes nothing."""
+    if find_restore(session):
+        return
+    save_setting(session, RESTORED, as_of.isoformat(), now)
+    for newsletter in list_newsletters(session, NewsletterState.PREPARING, NewsletterState.SENDING):
+        newsletters.pause(session, newsletter, audit.CLOCK, now, HELD_BACK)
+    audit.record(session, audit.CLOCK, "restore noticed", now)
+
+
+def release(session: Session, who: str, now: datetime, *, resends: bool) -> int:
+    """A person says what was sent since the backup. Returns how many mails became unknown.
+
+    `resends`: nothing was, so everything goes on where it stood. Otherwise nobody gets anything
+    that they may have: mails that were open become `unknown`, for a coordinator to try again, and
+    newsletters that were due meanwhile `missed`. Raises Refused when nothing is held back.
+    """
+    if find_restore(session) is None:
+        raise Refused(NOTHING_HELD)
+    drop_setting(session, RESTORED)
+    # Further copies of the backup must be told from this database, which goes its own way now.
+    raise_mark(session, None, now)
+    doubtful = 0 if resends else _doubt_all(session, now)
+    for newsletter in list_newsletters(session, NewsletterState.PAUSED):
+        if newsletter.reason == HELD_BACK:
+            newsletters.resume(session, newsletter, who, now)
+            if newsletter.state == NewsletterState.PREPARING and not resends:
+                newsletters.pause(session, newsletter, who, now, HALF_WRITTEN)
+    audit.record(session, who, "restore confirmed", now, resends=resends, unknown=doubtful)
+    return doubtful
+
+
+def _doubt_all(session: Session, now: datetime) -> int:
+    plans.miss_due_issues(session, MAY_BE_SENT, now)
+    waiting = [*list_newsletters(session, NewsletterState.SCHEDULED), *list_drafts(session)]
+    for newsletter in waiting:
+        if _is_due(newsletter, now):
+            newsletters.miss(session, newsletter, MAY_BE_SENT, now)
+    begun = list_newsletters(session, NewsletterState.PAUSED)
+    return sum(doubt_open(session, newsletter.id, now) for newsletter in begun)
+
+
+def _is_due(newsletter: Newsletter, now: datetime) -> bool:
+    return newsletter.send_at is not None and newsletter.send_at <= now
