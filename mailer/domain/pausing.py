@@ -1,10 +1,17 @@
-"""When a newsletter must not go on by itself: its mail is refused too often to be bad luck."""
+"""When a newsletter must not go on by itself: its mail is refused, or reported as spam, too often
+to be bad luck."""
 
 from collections import deque
 
 IN_A_ROW = 10
 WINDOW = 200
 HIGHEST_SHARE = 0.05
+
+FEWEST_COMPLAINTS = 3
+"""A single reader who errs must not stop a small list."""
+
+HIGHEST_COMPLAINTS = 0.003
+"""Google and Yahoo ask bulk senders to stay below this share (2024)."""
 
 
 class Refusals:
@@ -32,3 +39,10 @@ class Refusals:
         if len(self._last) == WINDOW and self._refused > HIGHEST_SHARE * WINDOW:
             return f"{self._refused} of the last {WINDOW} mails were refused.{said}"
         return None
+
+
+def find_dislike(complaints: int, sent: int) -> str | None:
+    """Why to pause, if so many of the mails sent were reported as spam; or None."""
+    if complaints < FEWEST_COMPLAINTS or complaints <= HIGHEST_COMPLAINTS * sent:
+        return None
+    return f"{complaints} of {sent} readers reported it as spam."

@@ -14,6 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     func,
+    literal_column,
     or_,
     select,
     text,
@@ -47,6 +48,7 @@ class KeptFeedback(Identified, Base):
         _index_of_some("ix_feedback_waiting", "received_at", text("applied_at IS NULL")),
         _index_of_some("ix_feedback_address_key", "address_key", text("address_key <> ''")),
         _index_of_some("ix_feedback_words", "received_at", text("text <> ''")),
+        _index_of_some("ix_feedback_complaint", "received_at", text("kind = 'complaint'")),
     )
 
     provider: Mapped[str] = mapped_column(String(24))
@@ -163,6 +165,21 @@ def list_soft_bounces(session: Session, address_key: str) -> Sequence[datetime]:
         )
         .group_by(KeptFeedback.delivery_id)
     ).all()
+
+
+def count_complaints(session: Session, newsletter_id: int, since: datetime) -> int:
+    """How many readers of a newsletter called it spam."""
+    counted = (
+        select(func.count(KeptFeedback.delivery_id.distinct()))
+        .join(Delivery, Delivery.id == KeptFeedback.delivery_id)
+        .where(
+            # Spelt out, or the index of complaints could not be used.
+            literal_column("feedback.kind = 'complaint'"),
+            KeptFeedback.received_at >= since,
+            Delivery.newsletter_id == newsletter_id,
+        )
+    )
+    return session.scalar(counted) or 0
 
 
 def find_last_arrival(session: Session, subscriber_id: int, address_key: str) -> datetime | None:

@@ -36,6 +36,7 @@ from mailer.storage.languages import list_content_languages
 from mailer.storage.newsletters import (
     Newsletter,
     Variant,
+    get_newsletter,
     list_due,
     list_newsletters,
     make_slug,
@@ -222,6 +223,16 @@ def pause(
     """No further mail leaves until `resume`; what is being handed over this moment still does."""
     _move(session, newsletter, NewsletterState.PAUSED, who, "newsletter paused", now)
     newsletter.reason = reason
+
+
+def pause_by_itself(session: Session, newsletter_id: int, reason: str, now: datetime) -> bool:
+    """The same, for a reason that no person gave. False if somebody was faster."""
+    newsletter = get_newsletter(session, newsletter_id)
+    lock(session, newsletter)
+    if newsletter.state not in (NewsletterState.PREPARING, NewsletterState.SENDING):
+        return False
+    pause(session, newsletter, audit.CLOCK, now, reason[:500])
+    return True
 
 
 def miss(session: Session, newsletter: Newsletter, reason: str, now: datetime) -> None:

@@ -17,13 +17,11 @@ from sqlalchemy.orm import Session
 
 from mailer.clock import Clock
 from mailer.domain.delivery import DeliveryState, Next
-from mailer.domain.newsletter import NewsletterState
 from mailer.domain.pausing import Refusals
 from mailer.providers.base import Fate, Mail, Outcome
-from mailer.storage import audit, ledger
+from mailer.storage import ledger
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim
-from mailer.storage.newsletters import get_newsletter
 from mailer.usecases import newsletters
 from mailer.worker.builder import Builder
 from mailer.worker.claims import Claims
@@ -151,13 +149,9 @@ class Round:
         newsletter locks it before its mails, and we have just locked mails."""
         for newsletter_id, reason in self._pauses.items():
             with self._tools.sessions() as session:
-                newsletter = get_newsletter(session, newsletter_id)
-                newsletters.lock(session, newsletter)
-                # Somebody may have been faster.
-                if newsletter.state == NewsletterState.SENDING:
+                now = self._tools.clock()
+                if newsletters.pause_by_itself(session, newsletter_id, reason, now):
                     log.warning("newsletter paused", newsletter=newsletter_id, reason=reason)
-                    now = self._tools.clock()
-                    newsletters.pause(session, newsletter, audit.CLOCK, now, reason[:500])
             self._tools.refusals.pop(newsletter_id, None)
             self._tools.claims.doubt()
         self._pauses.clear()

@@ -19,14 +19,14 @@ from mailer.domain.delivery import UNKNOWN_WAIT
 from mailer.domain.newsletter import NewsletterState
 from mailer.message.render import Renderer
 from mailer.storage import recovery
-from mailer.storage.audit import CLOCK
 from mailer.storage.db import TURN_SECONDS, Sessions
 from mailer.storage.feedback import list_ripe
 from mailer.storage.lineage import find_mark
-from mailer.storage.newsletters import get_newsletter, list_newsletters
+from mailer.storage.newsletters import list_newsletters
 from mailer.storage.presence import list_dead
 from mailer.storage.settings import save_setting
 from mailer.usecases import (
+    complaints,
     feedback,
     forecasts,
     import_drafts,
@@ -75,6 +75,7 @@ class Timetable:
             (10, self.apply_feedback),
             (10, self.note_mark),
             (10, self.note_pace),
+            (10, self.heed_complaints),
             (3600, self.forget),
             *(((BOUNCES_EVERY, self.read_bounces),) if self.bounces else ()),
         )
@@ -112,9 +113,7 @@ class Timetable:
 
     def _pause(self, newsletter_id: int, reason: str) -> None:
         with self.sessions() as session:
-            newsletter = get_newsletter(session, newsletter_id)
-            if newsletter.state == NewsletterState.PREPARING:
-                newsletters.pause(session, newsletter, CLOCK, self.clock(), reason[:500])
+            newsletters.pause_by_itself(session, newsletter_id, reason, self.clock())
 
     def leave_sign_of_life(self) -> None:
         with self.sessions() as session:
@@ -180,6 +179,14 @@ class Timetable:
         """How far each newsletter is, for the forecast on its progress page."""
         with self.sessions() as session:
             forecasts.note_pace(session, self.clock())
+
+    def heed_complaints(self) -> None:
+        """Pause what too many readers call spam."""
+        with (self.reading or self.sessions)() as session:
+            disliked = complaints.find_disliked(session)
+        for newsletter_id, reason in disliked.items():
+            log.warning("newsletter paused", newsletter=newsletter_id, reason=reason)
+            self._pause(newsletter_id, reason)
 
     def forget(self) -> None:
         """Erase what nobody came back for: sign-ups without confirmation, lists half imported."""

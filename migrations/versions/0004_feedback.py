@@ -39,6 +39,7 @@ def upgrade() -> None:
         ("waiting", "received_at", "applied_at IS NULL"),
         ("address_key", "address_key", "address_key <> ''"),
         ("words", "received_at", "text <> ''"),
+        ("complaint", "received_at", "kind = 'complaint'"),
     ):
         op.create_index(
             f"ix_feedback_{name}",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.domain.pausing import IN_A_ROW, WINDOW, Refusals
+from mailer.domain.pausing import IN_A_ROW, WINDOW, Refusals, find_dislike
 
 
 def answers(pattern: str) -> Refusals:
@@ -39,3 +39,19 @@ def test_reason_repeats_what_the_server_said() -> None:
     assert answers("x" * IN_A_ROW).find_reason("5.7.1 spam") == (
         "10 mails in a row were refused. The last answer: 5.7.1 spam"
     )
+
+
+@pytest.mark.parametrize(
+    ("complaints", "sent", "reason"),
+    [
+        (0, 0, None),
+        (2, 2, None),
+        (3, 300, "3 of 300 readers reported it as spam."),
+        (3, 1000, None),
+        (4, 1000, "4 of 1000 readers reported it as spam."),
+    ],
+)
+def test_newsletter_pauses_when_too_many_call_it_spam(
+    complaints: int, sent: int, reason: str | None
+) -> None:
+    assert find_dislike(complaints, sent) == reason

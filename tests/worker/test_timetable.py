@@ -19,7 +19,7 @@ from mailer.message.render import Renderer
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.feedback import KeptFeedback
-from mailer.storage.newsletters import Newsletter
+from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.storage.plans import Plan
 from mailer.storage.presence import Presence
 from mailer.storage.settings import find_setting
@@ -290,6 +290,33 @@ def test_timetable_applies_what_came_back_too_early(sessions: Sessions, now: dat
     timetable.apply_feedback()
 
     assert (early, read_states(sessions)) == ({"handing_off": 2}, {"delivered": 2})
+
+
+def test_timetable_pauses_what_readers_call_spam_until_somebody_has_looked(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        add_people(session, 12, now)
+    newsletter_id = start_letter(sessions, now)
+    change_deliveries(sessions, state=DeliveryState.ACCEPTED, next_at=None)
+    timetable = build_timetable(sessions, now)
+    stood = []
+    for reported in ([1, 2], [2, 3], [4, 5], [6]):
+        with sessions() as session:
+            feedback.take(session, [complain(number, now) for number in reported], now)
+        timetable.heed_complaints()
+        with sessions() as session:
+            newsletter = get_newsletter(session, newsletter_id)
+            stood.append((newsletter.state.value, newsletter.reason))
+            if newsletter.state == NewsletterState.PAUSED:
+                newsletters.resume(session, newsletter, WHO, now + timedelta(seconds=1))
+
+    spam = ("paused", "3 of 12 readers reported it as spam.")
+    assert stood == [("sending", ""), spam, ("sending", ""), ("sending", "")]
+
+
+def complain(delivery_id: int, now: datetime) -> Feedback:
+    return Feedback("brevo", f"{delivery_id}", FeedbackKind.COMPLAINT, now, delivery_id)
 
 
 def test_timetable_writes_nothing_while_nothing_came_back(
