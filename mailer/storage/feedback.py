@@ -173,10 +173,11 @@ def count_complaints(session: Session, newsletter_id: int, since: datetime) -> i
         select(func.count(KeptFeedback.delivery_id.distinct()))
         .join(Delivery, Delivery.id == KeptFeedback.delivery_id)
         .where(
-            # Spelt out, or the index of complaints could not be used.
+            # Spelt out, so that the index of complaints fits, and computed, so that the one of all
+            # mails of a newsletter does not: complaints are few.
             literal_column("feedback.kind = 'complaint'"),
             KeptFeedback.received_at >= since,
-            Delivery.newsletter_id == newsletter_id,
+            Delivery.newsletter_id + 0 == newsletter_id,
         )
     )
     return session.scalar(counted) or 0
