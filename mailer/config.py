@@ -14,25 +14,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mailer.sections import (
-    LONGEST_LOCAL,
-    Bounces,
-    Brevo,
-    Celery,
-    Database,
-    Dkim,
-    Engine,
-    Inbox,
-    Limits,
-    Log,
-    Mail,
-    Section,
-    Site,
-    Smtp,
-    Templates,
-    Throttle,
-    Web,
-)
+from mailer.sections.base import LONGEST_LOCAL, Section
+from mailer.sections.dkim import Dkim
+from mailer.sections.mail import Bounces, Brevo, Inbox, Mail, Smtp, Throttle
+from mailer.sections.service import Celery, Database, Engine, Limits, Log, Site, Templates, Web
 
 PREFIX = "MAILER_"
 MARK_LENGTH = 50

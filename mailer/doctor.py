@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from mailer.boot import Parts
 from mailer.message.dkim import Key, list_keys
 from mailer.providers.mailbox import MailboxDown, open_mailbox
-from mailer.sections import Bounces, Smtp
+from mailer.sections.mail import Bounces, Smtp
 from mailer.storage import migrate
 from mailer.storage.settings import get_association
 from mailer.storage.users import count_users

@@ -27,7 +27,8 @@ from pydantic import BaseModel
 from mailer.config import EXAMPLE_KEY, Config, Misconfigured, load
 from mailer.domain.delivery import ANSWER_WAIT
 from mailer.message.headers import Person, check_person, date_value, message_id
-from mailer.sections import LONGEST_WAIT, SHORTEST_LEASE
+from mailer.sections.mail import LONGEST_WAIT
+from mailer.sections.service import SHORTEST_LEASE
 from mailer.worker.claims import RENEW_SECONDS
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from mailer.config import load
 from mailer.message.dkim import Key, PrivateKey, find_domain, list_keys
-from mailer.sections import RSA_BITS, Dkim
+from mailer.sections.dkim import RSA_BITS, Dkim
 
 LONGEST_STRING = 255
 """Characters of one string of a TXT record; verifiers join them (RFC 6376, 3.6.2.2)."""

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mailer.sections import Dkim, read_ed25519_key, read_rsa_key
+from mailer.sections.dkim import Dkim, read_ed25519_key, read_rsa_key
 
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 

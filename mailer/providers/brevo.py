@@ -23,7 +23,7 @@ from mailer import clock
 from mailer.providers.base import VERDICT_HOLDS, Fate, Mail, Outcome, ProviderDown, Work
 from mailer.providers.brevo_letter import Letter, UnusableError, body_of, read_letter, requests_of
 from mailer.providers.words import tidy
-from mailer.sections import Brevo
+from mailer.sections.mail import Brevo
 
 IDLE_SECONDS = 20
 MOST_SILENCES = 2

@@ -11,7 +11,7 @@ from pathlib import Path
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from mailer.sections import Inbox
+from mailer.sections.mail import Inbox
 
 LARGEST_MESSAGE = 20 * 1024 * 1024
 

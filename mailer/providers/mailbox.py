@@ -10,7 +10,7 @@ from typing import Any
 
 from mailer.providers.bounces import LARGEST
 from mailer.providers.words import reason_of, tidy
-from mailer.sections import Bounces
+from mailer.sections.mail import Bounces
 
 TIMEOUT = 30.0
 """Seconds that the server may take to connect and to answer."""

@@ -7,7 +7,7 @@ from mailer.providers.base import Sender
 from mailer.providers.brevo import BrevoSender
 from mailer.providers.memory import MemorySender
 from mailer.providers.smtp import SmtpSender
-from mailer.sections import Smtp
+from mailer.sections.mail import Smtp
 
 
 def build_sender(config: Config) -> Sender:

@@ -20,7 +20,7 @@ from mailer.providers.smtp_desk import Desk, Record
 from mailer.providers.smtp_doors import Doors
 from mailer.providers.smtp_session import LineLostError, Reply
 from mailer.providers.smtp_talk import Talk, Wait, converse
-from mailer.sections import Smtp
+from mailer.sections.mail import Smtp
 
 DOT_SECONDS = 600
 """RFC 5321 4.5.3.2.6: giving up earlier on the answer to the dot makes duplicates."""

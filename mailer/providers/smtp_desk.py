@@ -10,7 +10,7 @@ from mailer.providers.base import Fate, Mail, Outcome, ProviderDown, Work
 from mailer.providers.smtp_channel import Channel
 from mailer.providers.smtp_envelope import fault_of, limit_of
 from mailer.providers.smtp_session import LEAVING
-from mailer.sections import Smtp
+from mailer.sections.mail import Smtp
 
 _MOST_UNWRITTEN = 100
 

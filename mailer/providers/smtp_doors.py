@@ -13,7 +13,7 @@ from mailer.providers.base import ProviderDown
 from mailer.providers.smtp_channel import Channel
 from mailer.providers.smtp_opening import open_session
 from mailer.providers.smtp_session import QUIT_SECONDS, LineLostError, Session
-from mailer.sections import Smtp
+from mailer.sections.mail import Smtp
 
 MOST_GOODBYES = 64
 """At a time. Whoever leaves while so many are waiting for an answer hangs up without a word."""

@@ -19,7 +19,7 @@ from mailer.providers.smtp_session import (
     Session,
 )
 from mailer.providers.words import reason_of
-from mailer.sections import Smtp
+from mailer.sections.mail import Smtp
 
 
 def open_session(config: Smtp) -> Session:

@@ -16,7 +16,7 @@ from mailer.domain.progress import RATE_WINDOW, STATES, Group, Sample, measure_p
 from mailer.domain.rate import Rate, Unit
 from mailer.domain.throttle import Limits, Meter, read_limits
 from mailer.domain.urgency import find_urgent_until
-from mailer.sections import Throttle
+from mailer.sections.mail import Throttle
 from mailer.storage import accounts, forecasts, throttles
 from mailer.storage.newsletters import Newsletter, list_newsletters
 from mailer.usecases.checks import Check

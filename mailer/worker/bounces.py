@@ -13,7 +13,7 @@ from mailer.clock import Clock
 from mailer.domain.feedback import Feedback
 from mailer.providers.bounces import Identify, read_bounce
 from mailer.providers.mailbox import Mailbox, MailboxDown, open_mailbox
-from mailer.sections import Bounces
+from mailer.sections.mail import Bounces
 from mailer.storage import bounce_box
 from mailer.storage.bounce_box import Place
 from mailer.storage.db import TURN_SECONDS, Sessions

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mailer.domain.errors import Refused
-from mailer.sections import Celery
+from mailer.sections.service import Celery
 
 try:
     import celery

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.clock import Clock
-from mailer.sections import Celery
+from mailer.sections.service import Celery
 from mailer.storage.backlog import Backlog, count_due
 from mailer.storage.db import Sessions
 from mailer.worker.celery_app import (

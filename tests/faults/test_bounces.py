@@ -22,7 +22,7 @@ from mailer.cli.bounces import read_beginning
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
 from mailer.message.headers import message_id, read_message_id
-from mailer.sections import Bounces
+from mailer.sections.mail import Bounces
 from mailer.storage.db import Sessions, has_one_writer
 from mailer.storage.feedback import KeptFeedback
 from mailer.storage.subscribers import Subscriber

@@ -25,7 +25,7 @@ from mailer.message.render import Renderer
 from mailer.message.slots import PREFERENCES, UNSUBSCRIBE
 from mailer.message.splice import cut
 from mailer.message.values import Envelope, Person, Rendered
-from mailer.sections import Dkim
+from mailer.sections.dkim import Dkim
 from tests.message.samples import LETTER, TRANSACTIONAL, TZ, digest_for, frame
 
 BASE = "https://news.example.org"

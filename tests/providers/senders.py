@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mailer.providers.smtp import SmtpSender
-from mailer.sections import Smtp
+from mailer.sections.mail import Smtp
 
 PIPELINING = ("PIPELINING", "8BITMIME")
 

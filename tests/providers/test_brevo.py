@@ -15,7 +15,7 @@ from mailer import clock
 from mailer.providers import brevo
 from mailer.providers.base import Fate, Mail, Outcome
 from mailer.providers.brevo import BrevoSender
-from mailer.sections import Brevo
+from mailer.sections.mail import Brevo
 from tests.providers.mails import a_mail
 from tests.providers.works import Commit, FakeWork, hand_over, try_to_hand_over
 from tests.sinks import BrevoAnswer, BrevoStub, brevo_stub, free_port, make_certificate

@@ -11,7 +11,7 @@ import pytest
 from mailer.providers.base import Fate, Mail
 from mailer.providers.inbox import InboxServer
 from mailer.providers.smtp import SmtpSender
-from mailer.sections import Inbox, Smtp
+from mailer.sections.mail import Inbox, Smtp
 from mailer.storage.maildir import InboxMessage, get_message, list_messages
 from tests.providers.mails import CONTENT, a_mail
 from tests.providers.works import hand_over

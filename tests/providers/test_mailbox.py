@@ -8,7 +8,7 @@ import pytest
 from mailer.providers import mailbox
 from mailer.providers.bounces import LARGEST
 from mailer.providers.mailbox import MailboxDown, open_mailbox
-from mailer.sections import Bounces
+from mailer.sections.mail import Bounces
 from tests.mailboxes import Dovecot
 from tests.sinks import free_port
 

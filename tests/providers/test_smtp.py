@@ -9,7 +9,7 @@ from mailer.providers import smtp_session
 from mailer.providers.base import Fate, Mail, Outcome, ProviderDown
 from mailer.providers.smtp import DOT_SECONDS, SmtpSender
 from mailer.providers.smtp_session import QUIT_SECONDS
-from mailer.sections import Smtp
+from mailer.sections.mail import Smtp
 from tests.providers.mails import ACCEPTED, CONTENT, Ending, a_mail, endings, several
 from tests.providers.senders import PIPELINING, plain, sender_to
 from tests.providers.works import Commit, FakeWork, hand_over, try_to_hand_over

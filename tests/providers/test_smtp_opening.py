@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from mailer.providers.base import ProviderDown
 from mailer.providers.smtp_opening import open_session
-from mailer.sections import Smtp
+from mailer.sections.mail import Smtp
 from tests.sinks import (
     DROP,
     RESET,

@@ -13,7 +13,7 @@ from mailer.domain.rate import Rate, Unit
 from mailer.domain.throttle import Limits
 from mailer.domain.urgency import due_from
 from mailer.message.render import Renderer
-from mailer.sections import Throttle
+from mailer.sections.mail import Throttle
 from mailer.storage import accounts, forecasts, throttles
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery

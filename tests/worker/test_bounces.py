@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.delivery import DeliveryState
 from mailer.message.headers import read_message_id
 from mailer.message.render import Renderer
-from mailer.sections import Bounces
+from mailer.sections.mail import Bounces
 from mailer.storage.db import Sessions
 from mailer.storage.feedback import KeptFeedback
 from mailer.usecases.outages import Outage, find_box_trouble

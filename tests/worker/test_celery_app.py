@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mailer.config import Misconfigured, read
-from mailer.sections import Celery
+from mailer.sections.service import Celery
 from mailer.worker.celery_app import make_app, name_broker
 from tests.brokers import BROKERS
 from tests.sinks import make_certificate

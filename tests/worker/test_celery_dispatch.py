@@ -13,7 +13,7 @@ import structlog
 
 from mailer import clock
 from mailer.domain.delivery import Priority
-from mailer.sections import Celery
+from mailer.sections.service import Celery
 from mailer.storage.db import Sessions, open_engine, open_sessions
 from mailer.storage.deliveries import Delivery
 from mailer.worker import celery_dispatch

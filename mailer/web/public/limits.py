@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, after_this_request, request
 from flask_limiter import Limiter, RequestLimit
 
-from mailer.sections import Limits
+from mailer.sections.service import Limits
 from mailer.web.parts import now
 
 NEIGHBOURS = 5

@@ -9,7 +9,7 @@ from mailer.domain.association import Association
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.newsletter import GRACE
 from mailer.domain.when import When
-from mailer.sections import Throttle
+from mailer.sections.mail import Throttle
 from mailer.storage.newsletters import get_newsletter
 from mailer.storage.settings import save_association
 from tests.people import add_subscriber

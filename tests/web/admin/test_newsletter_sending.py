@@ -10,7 +10,7 @@ from mailer.domain.delivery import DeliveryState
 from mailer.domain.newsletter import GRACE, NewsletterState
 from mailer.domain.urgency import due_from
 from mailer.domain.when import When
-from mailer.sections import Throttle
+from mailer.sections.mail import Throttle
 from mailer.storage import audit, throttles
 from mailer.storage.deliveries import Delivery
 from mailer.storage.settings import save_setting
