@@ -57,7 +57,7 @@ class Claims:
         self._batches: float = 0
         self._look_around_at = self._claim_again_at = 0.0
         self._renew_at = monotonic() + RENEW_SECONDS
-        self._is_stale = False
+        self._is_stale = self._has_put_off = False
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -73,7 +73,10 @@ class Claims:
             self.give_back()
         if monotonic() >= self._look_around_at:
             self._look_around()
-        if not self._queue and self._batches > 0 and monotonic() >= self._claim_again_at:
+        # Many may have to be put off before one is found that may leave: not for too long, since
+        # answers wait meanwhile.
+        enough_at = monotonic() + LOOK_AROUND_SECONDS
+        while self._may_claim() and monotonic() < enough_at:
             self._claim_more()
         return self._queue.popleft() if self._queue else None
 
@@ -117,11 +120,17 @@ class Claims:
             claiming.keep_leases(session, self._owner, self._clock(), self._pace.lease)
         self._renew_at = monotonic() + RENEW_SECONDS
 
+    def _may_claim(self) -> bool:
+        return not self._queue and self._batches > 0 and monotonic() >= self._claim_again_at
+
     def _claim_more(self) -> None:
+        self._has_put_off = False
         # Newsletters and questions asked in bulk take turns: neither waits for the other's end.
-        self._batches -= 1
         self._queue.extend(self._claim_of_newsletters())
         self._queue.extend(self._claim_for_people(Priority.IN_BULK))
+        if not self._queue and self._has_put_off:
+            return  # whoever is next in the order may go to another domain
+        self._batches -= 1
         if not self._queue:
             self._claim_again_at = monotonic() + self._pace.idle_seconds
 
@@ -152,6 +161,7 @@ class Claims:
             addresses = {claim.id: claim.address for claim in claims}
             later = throttles.book(session, limits, addresses, now, is_urgent=is_urgent)
             claiming.put_off(session, self._owner, later, now)
+        self._has_put_off |= bool(later)
         if claims:
             crash_point("after_claim")
         return [claim for claim in claims if claim.id not in later]

@@ -1,5 +1,6 @@
 """What a process holds: claimed in turns, given back when it may not go out, kept from others."""
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from mailer import clock
+from mailer.domain.rate import Rate, Unit
 from mailer.domain.throttle import Limits
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
@@ -15,7 +17,7 @@ from mailer.storage.presence import Presence
 from mailer.worker import claims as claims_room
 from mailer.worker.claims import Claims, Pace
 from tests.letters import start_letter
-from tests.people import add_people
+from tests.people import add_people, add_subscriber
 from tests.worker.ledger import read_deliveries
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -98,3 +100,23 @@ def test_claims_are_kept_by_a_process_at_work(
 
     leases = [row.lease_until for row in read_deliveries(sessions)[:2]]
     assert [lease is not None and lease > LONG_AGO for lease in leases] == [is_due, is_due]
+
+
+def test_whoever_must_wait_for_a_limit_keeps_nobody_else_waiting(
+    sessions: Sessions, database: Engine, now: datetime
+) -> None:
+    """A claim that only put mails off is followed by another, without a rest."""
+    with sessions() as session:
+        for number in range(60):
+            add_subscriber(session, f"{number}@busy.example", now)
+        add_subscriber(session, "one@other.example", now)
+    start_letter(sessions, now)
+    limits = Limits("p", domains={"busy.example": Rate(1, Unit.HOUR)})
+    pace = Pace(claim_size=5, idle_seconds=600)
+    claims = Claims(sessions, clock.fixed(now), "a", Presence(database, "a"), pace, limits)
+    claims.begin(math.inf)
+
+    found = [claims.next() for _ in range(5)]
+
+    addresses = [claim.address for claim in found if claim]
+    assert addresses == ["0@busy.example", "one@other.example"]
