@@ -7,6 +7,7 @@ the final dot, and only the last of these may mean that the mail arrived.
 import re
 import socket
 import ssl
+from functools import lru_cache
 from time import monotonic
 from typing import NamedTuple
 
@@ -50,9 +51,10 @@ class Reply(NamedTuple):
         return tidy(" ".join(self.lines))
 
 
+@lru_cache(maxsize=128)
 def read_line(line: bytes) -> tuple[int, bool, str] | None:
     """A line of a reply, without its line feed: the code, whether it is the last one, its words.
-    None if it is no such line."""
+    None if it is no such line. Servers say the same few lines to every mail."""
     match = _REPLY_LINE.fullmatch(line.removesuffix(b"\r"))
     if match is None:
         return None

@@ -12,7 +12,7 @@ from enum import Enum
 from mailer.providers.base import Fate, Mail, Outcome
 from mailer.providers.smtp_channel import Channel
 from mailer.providers.smtp_desk import Desk
-from mailer.providers.smtp_envelope import commands, final_dot, stuffed
+from mailer.providers.smtp_envelope import Commands, commands, final_dot, stuffed
 from mailer.providers.smtp_session import LEAVING, SEND_BODY, LineLostError, Reply
 
 # Too busy, throttled (as Amazon SES says it), and not signed in (RFC 4954): true for every mail,
@@ -47,14 +47,15 @@ def converse(channel: Channel, desk: Desk, mail: Mail | None) -> Talk:
     handed: Mail | None = None
     try:
         while mail or handed:
-            channel.write(_what_to_say(channel, handed, mail))
+            envelope = commands(mail, channel.extensions) if mail else ()
+            channel.write(_what_to_say(channel, handed, envelope))
             if handed:
                 answer = yield from _hear(Wait.ANSWER)
                 settled, handed = handed, None
                 place = channel.used - (mail is not None)
                 _read_answer(channel, desk, settled, place, answer)
             if mail:
-                passed = yield from _bring_to_the_dot(channel, desk, mail)
+                passed = yield from _bring_to_the_dot(channel, desk, mail, envelope)
                 handed, mail = (mail if passed else None), None
             if handed and "PIPELINING" in channel.extensions:
                 mail = desk.next_mail(channel)
@@ -70,10 +71,10 @@ def converse(channel: Channel, desk: Desk, mail: Mail | None) -> Talk:
             desk.give_back(mail, channel, words, away.reply.code)
 
 
-def _what_to_say(channel: Channel, handed: Mail | None, mail: Mail | None) -> bytes:
+def _what_to_say(channel: Channel, handed: Mail | None, envelope: Commands) -> bytes:
     dot = final_dot(handed.content) if handed else b""
-    if mail and "PIPELINING" in channel.extensions:
-        return dot + b"".join(line for _, line in commands(mail, channel.extensions))
+    if "PIPELINING" in channel.extensions:
+        return dot + b"".join([line for _, line in envelope])
     return dot
 
 
@@ -95,12 +96,12 @@ def _read_answer(channel: Channel, desk: Desk, mail: Mail, place: int, answer: R
 
 
 def _bring_to_the_dot(
-    channel: Channel, desk: Desk, mail: Mail
+    channel: Channel, desk: Desk, mail: Mail, envelope: Commands
 ) -> Generator[Wait, Reply | bool | None, bool]:
     """Everything but the dot. True when the mail may pass; else its outcome is settled."""
     if not channel.is_open:
         raise LineLostError("the server took its leave")
-    refusal = yield from _envelope(channel, mail)
+    refusal = yield from _offer(channel, mail, envelope)
     if refusal:
         desk.settle(refusal)
         return False
@@ -142,12 +143,14 @@ def _last_words(channel: Channel) -> Reply | None:
     return reply if reply and (reply.is_not_now or reply.is_never) else None
 
 
-def _envelope(channel: Channel, mail: Mail) -> Generator[Wait, Reply | bool | None, Outcome | None]:
+def _offer(
+    channel: Channel, mail: Mail, envelope: Commands
+) -> Generator[Wait, Reply | bool | None, Outcome | None]:
     """MAIL, RCPT and DATA; None means that the server waits for the body. A refusal leaves the
     channel ready for the next mail, or closed."""
     is_pipelined = "PIPELINING" in channel.extensions
     refusal: Outcome | None = None
-    for phase, line in commands(mail, channel.extensions):
+    for phase, line in envelope:
         if not is_pipelined:
             channel.write(line)
         try:
