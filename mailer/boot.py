@@ -113,6 +113,10 @@ class Parts:
         """What this process is called in the ledger."""
         return f"{socket.gethostname()[:30]}:{os.getpid()}:{uuid4().hex[:8]}"
 
+    @cached_property
+    def watermark(self) -> Watermark:
+        return Watermark(self.config.engine.journal_directory)
+
     def build_engine(self, stop: threading.Event | None = None) -> Engine:
         """A sending engine with a name of its own in the ledger. `stop` ends its rounds early, for
         those who call `run_once`."""
@@ -125,6 +129,7 @@ class Parts:
             owner=self.owner,
             presence=Presence(self.database, self.owner),
             journal=Journal(settings.journal_directory, self.owner),
+            watermark=self.watermark,
             pace=Pace(
                 claim_size=settings.claim_size,
                 lease=timedelta(seconds=settings.lease_seconds),
@@ -171,7 +176,7 @@ class Parts:
             UNKNOWN_WAIT if self.config.engine.resend_unknown else None,
             self.reading,
             self.build_bounce_reader(),
-            watermark=Watermark(self.config.engine.journal_directory),
+            watermark=self.watermark,
         )
 
     def build_bounce_reader(self) -> BounceReader | None:

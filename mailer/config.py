@@ -22,7 +22,13 @@ from mailer.sections.service import Celery, Database, Engine, Limits, Log, Site,
 PREFIX = "MAILER_"
 MARK_LENGTH = 50
 """Characters that `bounces.verp` adds: a plus and the mark of a Message-ID."""
-EXAMPLE_KEY = "change-me: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+EXAMPLE_KEY = "change-me: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+
+
+NO_FILE = (
+    "there is no config.toml here: go to its folder, or name it with --config or in MAILER_CONFIG; "
+    "`mailer init` makes a new installation"
+)
 
 
 class Misconfigured(Exception):
@@ -61,6 +67,8 @@ def load(path: Path | None = None, **overrides: Mapping[str, Any]) -> Config:
     them. Raises Misconfigured with every mistake at once.
     """
     path = path or (Path(os.environ["MAILER_CONFIG"]) if "MAILER_CONFIG" in os.environ else None)
+    if not (path or overrides or _list_variables()):
+        raise Misconfigured([NO_FILE])
     return read(_read_toml(path) if path else {}, overrides)
 
 
@@ -104,14 +112,9 @@ def _add_files(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _add_environment(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Write what the environment says into `settings`; yields key and sentence of each mistake.
-
-    Names without `__` are not ours to judge: containers set MAILER_PORT for a service called so.
-    """
-    for name in sorted(os.environ):
+    """Write what the environment says into `settings`; yields key and sentence of each mistake."""
+    for name in _list_variables():
         section, separator, key = name.removeprefix(PREFIX).lower().partition("__")
-        if not name.startswith(PREFIX):
-            continue
         if section in Config.model_fields and separator and key:
             key = key.removesuffix("_file")
             values = settings.get(section, {})
@@ -124,8 +127,16 @@ def _add_environment(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
             else:
                 # A section that is no mapping is reported with the other mistakes of the file.
                 settings[section] = {**values, key: value} if isinstance(values, dict) else values
-        elif section in Config.model_fields or separator:
+        else:
             yield name, f"no such setting; write {PREFIX}<SECTION>__<KEY> as in config.example.toml"
+
+
+def _list_variables() -> list[str]:
+    """Names in the environment that mean a setting, or try to. Those without `__` are not ours to
+    judge: containers set MAILER_PORT for a service called so."""
+    ours = sorted(name for name in os.environ if name.startswith(PREFIX))
+    parts = [(name, *name.removeprefix(PREFIX).lower().partition("__")) for name in ours]
+    return [name for name, section, mark, _ in parts if mark or section in Config.model_fields]
 
 
 def _read_variable(name: str, key: str) -> Any:

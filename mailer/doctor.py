@@ -102,12 +102,12 @@ def _examine_database(parts: Parts) -> Iterator[Finding]:
         held = find_restore(session)
     yield Finding(
         bool(association.address),
-        f"Mail is signed by: {association.signature()}",
+        f"The footer of every mail names the sender: {association.signature()}",
         "" if association.address else "Add the postal address under Settings on the desk.",
     )
     yield Finding(
         users > 0,
-        f"{users} coordinators can sign in.",
+        f"{users} {'coordinator' if users == 1 else 'coordinators'} can sign in.",
         "" if users else "Run `mailer init` for a setup code, or `mailer user add`.",
     )
     if held:

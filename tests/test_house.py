@@ -95,6 +95,18 @@ def test_no_page_has_inline_script_or_style() -> None:
     assert marked == []
 
 
+def test_no_text_installs_a_package_of_the_same_name() -> None:
+    """What is called `mailer` on PyPI is a stranger's; ours is installed from its folder."""
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("*.toml"), *(ROOT / "docs").glob("*.md"), *SOURCES]
+    strange = re.compile(r"pip\s+install\s+(-\S+\s+)*['\"]?mailer\b")
+
+    assert [
+        str(path.relative_to(ROOT))
+        for path in texts
+        if strange.search(path.read_text(encoding="utf-8"))
+    ] == []
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_of_mail_has_all_its_parts(kind: str) -> None:
     folder = ROOT / "templates" / "emails" / kind

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mailer.boot import Parts
-from mailer.cli.common import WHO, get_parts, say_moment
+from mailer.cli.common import WHO, get_parts, say_moment, say_number
 from mailer.storage import migrate
 from mailer.storage.backup import copy_file
 from mailer.usecases import restores
@@ -34,29 +34,28 @@ def backup(context: click.Context, file: Path) -> None:
 
 
 @click.command()
-@click.option("--hold", "choice", flag_value="hold", help="Hold newsletters back for now.")
+@click.option("--hold", is_flag=True, help="Hold newsletters back for now.")
 @click.option(
     "--resend-nothing",
-    "choice",
-    flag_value="resend-nothing",
+    is_flag=True,
     help="Mail that may have been sent since the backup becomes “unknown”, for a coordinator.",
 )
-@click.option(
-    "--send", "choice", flag_value="send", help="Nothing was sent since the backup: go on."
-)
+@click.option("--send", is_flag=True, help="Nothing was sent since the backup: go on.")
 @click.pass_context
-def restored(context: click.Context, choice: str | None) -> None:
+def restored(context: click.Context, hold: bool, resend_nothing: bool, send: bool) -> None:
     """Say that this database is a restored backup, or what was sent since the backup was made.
 
     Without an option: how it stands. A service that notices by itself holds newsletters back, too.
     """
+    if hold + resend_nothing + send > 1:
+        raise click.UsageError("Choose one of --hold, --resend-nothing and --send.")
     parts = get_parts(context)
     migrate.check(parts.database)
-    if choice in ("resend-nothing", "send"):
-        _release(parts, resends=choice == "send")
+    if resend_nothing or send:
+        _release(parts, resends=send)
         return
     with parts.sessions() as session:
-        if choice == "hold":
+        if hold:
             restores.hold_back(session, parts.clock(), parts.clock())
         held = find_restore(session)
     click.echo(HELD.format(moment=say_moment(held.since)) if held else restores.NOTHING_HELD)
@@ -67,7 +66,9 @@ def _release(parts: Parts, *, resends: bool) -> None:
         doubtful = restores.release(session, WHO, parts.clock(), resends=resends)
     click.echo("Newsletters leave again.")
     if not resends:
-        click.echo(f"{doubtful} mails are unknown now: their newsletters' reports list them.")
+        mails = say_number(doubtful, "mail is", "mails are")
+        click.echo(f"{mails} unknown now: the reports of the newsletters list them.")
+        click.echo("If an import was waiting for answers, import its list again.")
     click.echo(
         "Whoever unsubscribed after the backup is subscribed again. docs/going-live.md says where "
         "to find them."

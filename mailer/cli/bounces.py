@@ -2,10 +2,12 @@
 a bounce: it takes it, or asks to be tried again later."""
 
 import sys
+from pathlib import Path
 from typing import BinaryIO
 
 import click
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mailer.cli.common import get_parts
 from mailer.config import Misconfigured
@@ -35,8 +37,9 @@ def bounce(context: click.Context) -> None:
         found = _take(context, message)
     except (MailerError, Misconfigured) as error:
         raise _TryLaterError(str(error)) from error
-    except DBAPIError as error:
-        cause = str(error.orig).partition("\n")[0]
+    except SQLAlchemyError as error:
+        said_by = error.orig if isinstance(error, DBAPIError) else error
+        cause = str(said_by).partition("\n")[0]
         raise _TryLaterError(f"The database cannot be used: {cause}.") from error
     said = ", ".join(one.kind.replace("_", " ") for one in found)
     click.echo(f"Taken: {said}." if found else "Not about a mail of ours: ignored.")
@@ -46,9 +49,22 @@ def _take(context: click.Context, message: bytes) -> list[Feedback]:
     parts = get_parts(context)
     found = read_safely(message, parts.identify, parts.clock)
     if found:
+        _check_file(parts.database)
+    for one in found:
         with parts.sessions() as session:
-            feedback.take(session, found, parts.clock())
+            feedback.take(session, [one], parts.clock())
     return found
+
+
+def _check_file(database: Engine) -> None:
+    """SQLite would make an empty file where there is none, and a mail server may call us from any
+    folder."""
+    name = database.url.database or ""
+    is_file = database.dialect.name == "sqlite" and not name.startswith((":", "file:"))
+    if is_file and not Path(name).exists():
+        raise _TryLaterError(
+            f"There is no database {Path(name).absolute()}. Write its whole path into database.url."
+        )
 
 
 def read_beginning(stream: BinaryIO) -> bytes:

@@ -96,6 +96,11 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def say_number(number: int, one: str, many: str) -> str:
+    """A number and what it counts: `one` for a single thing, else `many`."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def say_moment(moment: datetime | None) -> str:
     """A moment for people: with its weekday, in Prague time."""
     return moment.astimezone(PRAGUE).strftime("%a %d %b %Y %H:%M") if moment else ""

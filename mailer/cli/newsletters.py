@@ -15,8 +15,10 @@ from mailer.cli.common import (
     print_json,
     print_table,
     say_moment,
+    say_number,
 )
 from mailer.domain.delivery import DeliveryState
+from mailer.domain.pausing import Reason
 from mailer.storage import accounts
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter, get_newsletter, list_newsletters
@@ -86,7 +88,7 @@ def list_(context: click.Context, is_json: bool) -> None:
     if is_json:
         print_json(rows)
     else:
-        print_table(rows, ("id", "state", "kind", "audience", "when", "title"))
+        print_table(rows, ("id", "state", "kind", "audience", "when", "title", "reason"))
 
 
 @newsletter.command()
@@ -139,7 +141,7 @@ def test(
         check_known(session, languages)
         found = get_newsletter(session, newsletter_id)
         queued = usecases.send_test(session, found, addresses, languages, WHO, parts.clock())
-    click.echo(f"{queued} test mails queued.")
+    click.echo(f"{say_number(queued, 'test mail', 'test mails')} queued.")
 
 
 @newsletter.command()
@@ -163,7 +165,8 @@ def send(context: click.Context, newsletter_id: int, at: datetime | None) -> Non
             now=now,
             grace=timedelta(seconds=parts.config.engine.grace_seconds),
         )
-        click.echo(f"Goes to {check.audience} people at {say_moment(found.send_at)} (Prague).")
+        people = say_number(check.audience, "person", "people")
+        click.echo(f"Goes to {people} at {say_moment(found.send_at)} (Prague).")
 
 
 def _moving(name: str, sentence: str) -> click.Command:
@@ -207,7 +210,7 @@ def retry(context: click.Context, newsletter_id: int, states: tuple[str, ...]) -
         found = get_newsletter(session, newsletter_id)
         chosen = tuple(DeliveryState(state) for state in states)
         queued = usecases.retry(session, found, chosen, WHO, parts.clock())
-    click.echo(f"{queued} mails queued again.")
+    click.echo(f"{say_number(queued, 'mail', 'mails')} queued again.")
 
 
 @newsletter.command()
@@ -219,7 +222,12 @@ def leave(context: click.Context, newsletter_id: int) -> None:
     with parts.sessions() as session:
         found = get_newsletter(session, newsletter_id)
         left = usecases.leave(session, found, WHO, parts.clock())
-    click.echo(f"{left} mails of unknown fate are left as they are.")
+    said = say_number(
+        left,
+        "mail of unknown fate is left as it is.",
+        "mails of unknown fate are left as they are.",
+    )
+    click.echo(said)
 
 
 @newsletter.command()
@@ -232,7 +240,9 @@ def leave(context: click.Context, newsletter_id: int) -> None:
     help="Those in this state. Can be repeated; otherwise all.",
 )
 @click.option("--after", default=0, show_default=True, help="Those after this delivery's number.")
-@click.option("--limit", default=100, show_default=True, help="How many at most.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=100, show_default=True, help="How many at most."
+)
 @as_json
 @click.pass_context
 def deliveries(
@@ -249,13 +259,16 @@ def deliveries(
     with parts.reading() as session:
         get_newsletter(session, newsletter_id)
         found = accounts.list_deliveries(
-            session, newsletter_id, states=wanted, after=after, limit=limit
+            session, newsletter_id, states=wanted, after=after, limit=limit + 1
         )
-        rows = [_describe_delivery(delivery) for delivery in found]
+        rows = [_describe_delivery(delivery) for delivery in found[:limit]]
     if is_json:
         print_json(rows)
     else:
         print_table(rows, ("id", "state", "address", "attempts", "code", "said"))
+    if len(found) > limit:
+        # Beside the data, which a program may be reading.
+        click.echo(f"There are more: go on with --after {rows[-1]['id']}.", err=True)
 
 
 @newsletter.command()
@@ -304,7 +317,16 @@ def _describe(found: Newsletter) -> dict[str, Any]:
         "when": say_moment(found.send_at),
         "send_at": found.send_at,
         "audience": found.audience_count,
+        "reason": _say_reason(found),
     }
+
+
+def _say_reason(found: Newsletter) -> str:
+    if not found.reason_facts:
+        return found.reason
+    facts = dict(found.reason_facts)
+    said = facts.pop("said", "")
+    return str(Reason(found.reason, facts, said))
 
 
 def _describe_delivery(delivery: Delivery) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from mailer.cli.common import (
     print_json,
     print_table,
     say_moment,
+    say_number,
     to_json,
 )
 from mailer.domain.consent import SubscriberState
@@ -89,7 +90,11 @@ def import_subscribers(
 
 @click.command("subscribers")
 @click.option(
-    "--state", type=click.Choice([state.value for state in SubscriberState]), help="Only these."
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in SubscriberState]),
+    help="Only these. Can be repeated.",
 )
 @click.option("--language", default="", help="Only those who read this language first.")
 @click.option("--topic", default="", help="Only those who chose this topic.")
@@ -101,7 +106,7 @@ def import_subscribers(
 @click.pass_context
 def export_subscribers(
     context: click.Context,
-    state: str | None,
+    states: tuple[str, ...],
     language: str,
     topic: str,
     source: str,
@@ -110,7 +115,7 @@ def export_subscribers(
 ) -> None:
     """Print the list of subscribers as CSV or JSON. The log keeps that it was taken away."""
     parts = get_parts(context)
-    wanted = Filter(state=state or "", language=language, topic=topic, source=source)
+    wanted = Filter(states=states, language=language, topic=topic, source=source)
     with parts.sessions() as session:
         number = note_export(session, wanted, WHO, parts.clock())
     with parts.reading() as session:
@@ -123,7 +128,7 @@ def export_subscribers(
                 click.echo(piece, nl=False)
             return
         _keep_private(output, pieces, encoding="utf-8" if is_json else "utf-8-sig")
-    click.echo(f"{number} people were written to {output}.")
+    click.echo(f"{say_number(number, 'person was', 'people were')} written to {output}.")
 
 
 def _keep_private(output: Path, pieces: Iterable[str], encoding: str) -> None:

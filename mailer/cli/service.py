@@ -111,7 +111,7 @@ def _set_up(parts: Parts, name: str = "", *, renews_code: bool) -> str:
     with parts.sessions() as session:
         now = parts.clock()
         ensure_roles(session)
-        set_up(session, Association(name) if name else None, now)
+        set_up(session, Association(name) if name.strip() else None, now)
         if count_users(session) or (has_setup_code(session) and not renews_code):
             return ""
         return make_setup_code(session, now)

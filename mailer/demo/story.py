@@ -215,7 +215,7 @@ class Story:
 
     def count_readers(self) -> int:
         with self.stage.parts.reading() as session:
-            return count_subscribers(session, Filter(state=SubscriberState.CONFIRMED))
+            return count_subscribers(session, Filter(states=(SubscriberState.CONFIRMED,)))
 
     def list_digests(self) -> list[EmailMessage]:
         """Every newsletter mail in the inbox, parsed."""

@@ -1,6 +1,6 @@
 """Who sends: the association as its readers know it. A coordinator keeps it up to date."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,12 @@ class Association:
     contact_email: str = ""
     website: str = ""
     about: str = ""
+
+    def tidied(self) -> "Association":
+        """The same without blanks around its words, and on one line each: the name stands in the
+        sender of every mail, and no header can hold a line break. `about` keeps its paragraphs."""
+        lines = {key: " ".join(value.split()) for key, value in asdict(self).items()}
+        return Association(**lines | {"about": self.about.strip()})
 
     def signature(self) -> str:
         """Legal name, number and address on one line, whatever of them there is."""

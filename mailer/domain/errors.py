@@ -8,6 +8,7 @@ MailerError
 ├── Invalid              what was typed cannot be used; names the field
 │   └── InvalidAddress     an e-mail address that cannot or must not be mailed
 ├── NotFound             no such row
+├── NotNow               nothing is wrong with what was asked, and the machine cannot do it just now
 ├── Unreadable           what a provider reports is not in the form it promised
 ├── BadLink              a signed link that does not hold
 │   └── ExpiredLink        it held once; a new one can be asked for
@@ -36,9 +37,11 @@ class NotReadyToSend(Refused):
 
 
 class WrongState(Refused):
-    def __init__(self, thing: str, state: str, wanted: str) -> None:
+    """`advice` is a sentence that says what can be done instead."""
+
+    def __init__(self, thing: str, state: str, wanted: str, advice: str) -> None:
         self.thing, self.state, self.wanted = thing, state, wanted
-        super().__init__(f"The {thing} is {state}, so it cannot be {wanted}.")
+        super().__init__(f"The {thing} is {state}, so it cannot be {wanted}. {advice}")
 
 
 class NotPermitted(Refused):
@@ -65,6 +68,10 @@ class NotFound(MailerError):
     def __init__(self, thing: str, which: object) -> None:
         self.thing, self.which = thing, which
         super().__init__(f"There is no {thing} “{which}”.")
+
+
+class NotNow(MailerError):
+    """The same may be asked again, and nothing else needs to change."""
 
 
 class Unreadable(MailerError):

@@ -110,6 +110,11 @@ def after_feedback(
     return proven
 
 
+def is_outlived(dead_at: datetime, arrived_at: datetime | None) -> bool:
+    """Whether an address that was said to be dead took mail later: then it lives."""
+    return arrived_at is not None and arrived_at > dead_at
+
+
 def is_worn_out(
     bounced_at: Iterable[datetime], delivered_at: datetime | None, now: datetime
 ) -> bool:

@@ -55,27 +55,47 @@ _MAY_BECOME: dict[NewsletterState, frozenset[NewsletterState]] = {
     _S.SKIPPED_EMPTY: frozenset(),
 }
 
+_STANDS: dict[NewsletterState, tuple[str, str]] = {
+    _S.DRAFT: ("a draft", "Nothing of it leaves before somebody approves it."),
+    _S.SCHEDULED: ("approved", "Stop it first; then it is a draft again."),
+    _S.PREPARING: ("being prepared", "It can be paused or cancelled."),
+    _S.SENDING: ("being sent", "It can be paused or cancelled."),
+    _S.PAUSED: ("paused", "It can be resumed or cancelled."),
+    _S.SENT: ("sent", "Only mails that failed can be tried again."),
+    _S.CANCELLED: ("cancelled", "Make a new one."),
+    _S.SKIPPED_EMPTY: ("left out, as there was nothing new", "Make a new one."),
+    _S.MISSED: ("missed", "Stop it first; then it is a draft again. Or cancel it."),
+}
+"""How a newsletter stands, and what can be done with it then."""
+
 
 def check_move(state: NewsletterState, wanted: NewsletterState) -> None:
     """Raise WrongState unless a newsletter in `state` may become `wanted`."""
     if wanted not in _MAY_BECOME[state]:
-        raise WrongState("newsletter", state.replace("_", " "), wanted.replace("_", " "))
+        raise _wrong(state, _STANDS[wanted][0])
 
 
 def check_resume(state: NewsletterState) -> None:
     """Raise WrongState unless a newsletter in `state` stands still and may go on."""
     if state != _S.PAUSED:
-        raise WrongState("newsletter", state.replace("_", " "), "resumed")
+        raise _wrong(state, "resumed")
 
 
 def check_retry(state: NewsletterState) -> None:
     """Raise WrongState unless failed mails of a newsletter in `state` may be tried again."""
     if state not in (_S.SENT, _S.SENDING, _S.PAUSED):
-        raise WrongState("newsletter", state.replace("_", " "), "tried again")
+        raise _wrong(state, "tried again")
 
 
-def may_edit(state: NewsletterState) -> bool:
-    return state == NewsletterState.DRAFT
+def check_edit(state: NewsletterState) -> None:
+    """Raise WrongState unless the words of a newsletter in `state` may still be changed."""
+    if state != _S.DRAFT:
+        raise _wrong(state, "edited")
+
+
+def _wrong(state: NewsletterState, wanted: str) -> WrongState:
+    stands, advice = _STANDS[state]
+    return WrongState("newsletter", stands, wanted, advice)
 
 
 def earliest_departure(

@@ -1,7 +1,10 @@
 """When a newsletter must not go on by itself: its mail is refused, or reported as spam, too often
-to be bad luck."""
+to be bad luck. A reason is a sentence with its facts, put into words by whoever shows it."""
 
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 IN_A_ROW = 10
 WINDOW = 200
@@ -12,6 +15,32 @@ FEWEST_COMPLAINTS = 3
 
 HIGHEST_COMPLAINTS = 0.003
 """Google and Yahoo ask bulk senders to stay below this share (2024)."""
+
+REFUSED_IN_A_ROW = "Too many mails were refused one after another: %(number)s."
+REFUSED_LATELY = "Too many mails were refused: %(number)s of the last %(all)s."
+CALLED_SPAM = "Too many readers reported it as spam: %(number)s of %(all)s."
+NOT_TAKEN = "The mail server cannot take this letter. It may be too big."
+NOT_PREPARED = "It could not be prepared for sending."
+LONGEST_SAID = 500
+SENTENCES = (REFUSED_IN_A_ROW, REFUSED_LATELY, CALLED_SPAM, NOT_TAKEN, NOT_PREPARED)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One of SENTENCES and the numbers in it. `said`: what the other side said, word for word."""
+
+    sentence: str
+    numbers: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    said: str = ""
+
+    @property
+    def facts(self) -> dict[str, int | str]:
+        """What a page needs besides the sentence, fit to be kept as JSON."""
+        return {**self.numbers, "said": self.said[:LONGEST_SAID]} if self.said else {**self.numbers}
+
+    def __str__(self) -> str:
+        sentence = self.sentence % self.numbers
+        return f"{sentence} It said: {self.said}" if self.said else sentence
 
 
 class Refusals:
@@ -31,18 +60,18 @@ class Refusals:
         self._refused += is_refused
         self._in_a_row = self._in_a_row + 1 if is_refused else 0
 
-    def find_reason(self, last_words: str) -> str | None:
-        """Why to pause now, in a sentence, or None. `last_words`: what the server said last."""
-        said = f" The last answer: {last_words}" if last_words else ""
+    def find_reason(self, last_words: str) -> Reason | None:
+        """Why to pause now, or None. `last_words`: what the server said last."""
         if self._in_a_row >= IN_A_ROW:
-            return f"{self._in_a_row} mails in a row were refused.{said}"
+            return Reason(REFUSED_IN_A_ROW, {"number": self._in_a_row}, last_words)
         if len(self._last) == WINDOW and self._refused > HIGHEST_SHARE * WINDOW:
-            return f"{self._refused} of the last {WINDOW} mails were refused.{said}"
+            numbers = {"number": self._refused, "all": WINDOW}
+            return Reason(REFUSED_LATELY, numbers, last_words)
         return None
 
 
-def find_dislike(complaints: int, sent: int) -> str | None:
+def find_dislike(complaints: int, sent: int) -> Reason | None:
     """Why to pause, if so many of the mails sent were reported as spam; or None."""
     if complaints < FEWEST_COMPLAINTS or complaints <= HIGHEST_COMPLAINTS * sent:
         return None
-    return f"{complaints} of {sent} readers reported it as spam."
+    return Reason(CALLED_SPAM, {"number": complaints, "all": sent})

@@ -138,9 +138,23 @@ class BrevoSender:
         passed = [letter for letter in group if letter.mail.key in open_keys]
         shut = [letter for letter in group if letter.mail.key not in open_keys]
         work.commit(_alike(shut, Fate.HELD, 0, ""), [])
-        for outcomes in self._hand_over(passed) if passed else ():
-            work.commit(outcomes, [])
-            self._count_silence(outcomes)
+        if passed:
+            self._tell_fates(passed, work)
+
+    def _tell_fates(self, passed: list[Letter], work: Work) -> None:
+        """Commit an outcome for each of these, whenever the door is closed and by whom: one that
+        has its verdict and no outcome would be taken for sent."""
+        waiting = {letter.mail.key: letter for letter in passed}
+        try:
+            for outcomes in self._hand_over(passed):
+                work.commit(outcomes, [])
+                for outcome in outcomes:
+                    del waiting[outcome.key]
+                self._count_silence(outcomes)
+        except ProviderDown:
+            words = "The door was closed before this mail."
+            work.commit(_alike([*waiting.values()], Fate.HELD, 0, words), [])
+            raise
 
     def _count_silence(self, outcomes: Sequence[Outcome]) -> None:
         """Raise ProviderDown for a service that keeps mails to itself, once it did so in a row:
@@ -220,13 +234,8 @@ class BrevoSender:
 
     def _one_by_one(self, letters: list[Letter]) -> Iterator[list[Outcome]]:
         """Brevo refuses a whole batch for one bad address and does not say which one it is."""
-        waiting = list(letters)
-        while waiting:
-            try:
-                yield from self._hand_over([waiting.pop(0)])
-            except ProviderDown:
-                yield _alike(waiting, Fate.HELD, 0, "Brevo closed the door before this mail.")
-                raise
+        for letter in letters:
+            yield from self._hand_over([letter])
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> _Answer:
         if monotonic() - self._last_used > IDLE_SECONDS:

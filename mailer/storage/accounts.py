@@ -51,6 +51,11 @@ def has_open(session: Session, newsletter_id: int) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
+def is_anything_open(session: Session) -> bool:
+    """Whether there is any mail, of a newsletter or not, that is still to leave."""
+    return session.scalar(select(Delivery.id).where(_IS_OPEN).limit(1)) is not None
+
+
 def count_open(session: Session, newsletter_ids: Collection[int]) -> dict[int, int]:
     """To how many mails of each newsletter something will still happen; those with none are
     absent. What has left is not even looked at."""
@@ -77,15 +82,19 @@ def count_by_language(session: Session, newsletter_id: int) -> dict[str, int]:
 def list_accounts_by_language(session: Session, newsletter_id: int) -> dict[str, Account]:
     """How the readers of each language stand, the largest audience first."""
     rows = session.execute(
-        select(Delivery.language, Delivery.state, func.count())
+        select(Delivery.language, Delivery.state, func.count(), func.count(Delivery.next_at))
         .where(Delivery.newsletter_id == newsletter_id, Delivery.state != _S.SKIPPED)
         .group_by(Delivery.language, Delivery.state)
     )
     states: dict[str, dict[DeliveryState, int]] = {}
-    for language, state, number in rows:
+    unknown: dict[str, int] = {}
+    for language, state, number, waits in rows:
         states.setdefault(language, {})[state] = number
+        if state == _S.UNKNOWN:
+            unknown[language] = waits
     found = {
-        language: Account(sum(by_state.values()), by_state) for language, by_state in states.items()
+        language: Account(sum(by_state.values()), by_state, unknown.get(language, 0))
+        for language, by_state in states.items()
     }
     return dict(sorted(found.items(), key=lambda item: (-item[1].audience, item[0])))
 
@@ -105,7 +114,7 @@ def find_next_try(session: Session, newsletter_id: int) -> datetime | None:
     """When the first of the mails that were put off is tried again."""
     query = select(Delivery.next_at).where(
         Delivery.newsletter_id == newsletter_id,
-        Delivery.state.in_((_S.DEFERRED, _S.UNKNOWN)),
+        Delivery.state == _S.DEFERRED,
         _IS_OPEN,
     )
     return session.scalar(query.order_by(Delivery.next_at).limit(1))

@@ -161,7 +161,8 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
             )
     except ModuleNotFoundError as missing:
         raise Refused(
-            "PostgreSQL needs one more package: run `pip install 'mailer[postgres]'`."
+            "PostgreSQL needs one more package: run `pip install '.[postgres]'` in the "
+            "folder of the source."
         ) from missing
     if engine.dialect.name == "sqlite":
         event.listen(engine, "do_connect", _keep_private)

@@ -28,6 +28,7 @@ from mailer.domain.feedback import PARKED, UNSENT_STATES, Feedback, FeedbackKind
 from mailer.storage import ledger
 from mailer.storage.db import Base, BigId, Identified, Moment, enum_type, has_one_writer
 from mailer.storage.deliveries import Delivery, is_to
+from mailer.storage.subscribers import Subscriber
 
 _S = DeliveryState
 
@@ -65,9 +66,11 @@ class KeptFeedback(Identified, Base):
 
 
 class Subject(NamedTuple):
-    """The mail that feedback is about. `address` is empty when its reader was erased."""
+    """The mail that feedback is about. `address` is empty when its reader was erased,
+    `newsletter_id` when it is a mail of somebody's own."""
 
     id: int
+    newsletter_id: int | None
     state: DeliveryState
     generation: int
     is_repeat: bool
@@ -95,12 +98,42 @@ def keep(session: Session, said: Feedback, address_key: str, now: datetime) -> i
     return session.connection().execute(statement.returning(KeptFeedback.id)).scalar()
 
 
-def find_waiting(session: Session, feedback_id: int) -> KeptFeedback | None:
+def hold_concerned(session: Session, feedback_id: int) -> Sequence[Subscriber]:
+    """Whom it may concern, as `hold_people`."""
+    row = session.execute(
+        select(
+            func.coalesce(Delivery.address_key, KeptFeedback.address_key), Delivery.subscriber_id
+        )
+        .select_from(KeptFeedback)
+        .outerjoin(Delivery, Delivery.id == KeptFeedback.delivery_id)
+        .where(KeptFeedback.id == feedback_id)
+    ).one()
+    return hold_people(session, *row)
+
+
+def hold_people(
+    session: Session, address_key: str, subscriber_id: int | None = None
+) -> Sequence[Subscriber]:
+    """Whose address it is now, and the one of that id, who may have moved since. They are held
+    until the transaction ends, before their mails are, as wherever people act themselves; all in
+    one order, and who was erased meanwhile is not there any more."""
+    concerned = or_(Subscriber.address_key == address_key, Subscriber.id == subscriber_id)
+    return session.scalars(
+        select(Subscriber)
+        .where(concerned)
+        .order_by(Subscriber.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def hold_waiting(session: Session, feedback_id: int) -> KeptFeedback | None:
     """The row, held until the transaction ends; None if it was applied, or somebody is at it."""
     return session.scalar(
         select(KeptFeedback)
         .where(KeptFeedback.id == feedback_id, KeptFeedback.applied_at.is_(None))
         .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
     )
 
 
@@ -124,11 +157,13 @@ def _must_wait() -> ColumnElement[bool]:
     return or_(Delivery.id.is_(None), Delivery.state == _S.HANDING_OFF, unsent)
 
 
-def find_subject(session: Session, delivery_id: int | None) -> Subject | None:
+def hold_subject(session: Session, delivery_id: int | None) -> Subject | None:
+    """The mail as it stands until the transaction ends."""
     if delivery_id is None:
         return None
     columns = (getattr(Delivery, name) for name in Subject._fields)
-    row = session.execute(select(*columns).where(Delivery.id == delivery_id)).one_or_none()
+    mail = select(*columns).where(Delivery.id == delivery_id).with_for_update()
+    row = session.execute(mail).one_or_none()
     return Subject._make(row) if row else None
 
 
@@ -208,7 +243,11 @@ def list_to(session: Session, subscriber_id: int) -> Sequence[KeptFeedback]:
 
 def forget(session: Session, subscriber_id: int, address_key: str, now: datetime) -> None:
     """Take a person out of what came back: the rows stay, so that nothing counts twice; what names
-    the person goes, and what still waited is over. Call before the ledger forgets them."""
+    the person goes, and what still waited is over. Call before the ledger forgets them.
+
+    Holds the person: what somebody is just writing down about them is waited for, and goes too.
+    """
+    hold_people(session, address_key, subscriber_id)
     theirs = select(Delivery.id).where(is_to(subscriber_id))
     nameless = {
         "text": "",
@@ -218,6 +257,17 @@ def forget(session: Session, subscriber_id: int, address_key: str, now: datetime
     }
     for which in (KeptFeedback.delivery_id.in_(theirs), KeptFeedback.address_key == address_key):
         session.connection().execute(update(KeptFeedback).where(which).values(nameless))
+
+
+def give_up(session: Session, feedback_id: int, before: datetime, now: datetime) -> bool:
+    """What waits since then is over, unread: it may be that it cannot be read."""
+    over = and_(
+        KeptFeedback.id == feedback_id,
+        KeptFeedback.applied_at.is_(None),
+        KeptFeedback.received_at <= before,
+    )
+    statement = update(KeptFeedback).where(over).values(text="", address_key="", applied_at=now)
+    return session.connection().execute(statement).rowcount == 1
 
 
 def drop_words(session: Session, before: datetime) -> int:

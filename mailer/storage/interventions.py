@@ -4,13 +4,13 @@ reader leaves or wants to be forgotten. Who may decide is asked elsewhere."""
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from mailer.domain.delivery import OPEN_STATES, DeliveryState
 from mailer.domain.newsletter import NewsletterState
 from mailer.storage.deliveries import Attempt, Delivery, is_to
-from mailer.storage.ledger import end_as, move
+from mailer.storage.ledger import end_as, move, must_not_be_mailed
 from mailer.storage.newsletters import Newsletter
 
 _S = DeliveryState
@@ -46,10 +46,12 @@ def cancel_open(session: Session, newsletter_id: int, now: datetime) -> int:
     )
 
 
-def leave_unknown(session: Session, newsletter_id: int, now: datetime) -> int:
-    """Mails of unknown fate stay what they are: the one resend that was due is called off."""
+def leave_unknown(session: Session, newsletter_id: int, now: datetime, language: str = "") -> int:
+    """Mails of unknown fate (to readers of `language`, if one is given) stay what they are: the
+    one resend that was due is called off."""
     waiting = and_(
         Delivery.newsletter_id == newsletter_id,
+        _reads(language),
         Delivery.state == _S.UNKNOWN,
         Delivery.next_at.is_not(None),
     )
@@ -62,17 +64,40 @@ def requeue(
     states: Iterable[DeliveryState],
     expires_at: datetime,
     now: datetime,
+    language: str = "",
 ) -> int:
-    """A coordinator asks for failed mails to be tried again; those to people erased are over."""
+    """A coordinator asks for failed mails to be tried again, those to readers of `language` if one
+    is given. Dead addresses are not: tried again, they would pause the newsletter."""
     return move(
         session,
-        and_(
-            Delivery.newsletter_id == newsletter_id,
-            Delivery.state.in_(tuple(states)),
-            Delivery.address != "",
-        ),
+        _may_be_tried_again(newsletter_id, states, language),
         {"state": _S.QUEUED, "next_at": now, "expires_at": expires_at, "changed_at": now},
     )
+
+
+def count_retriable(
+    session: Session, newsletter_id: int, states: Iterable[DeliveryState], language: str = ""
+) -> int:
+    """How many mails `requeue` would queue."""
+    which = _may_be_tried_again(newsletter_id, states, language)
+    return session.scalar(select(func.count()).select_from(Delivery).where(which)) or 0
+
+
+def _may_be_tried_again(
+    newsletter_id: int, states: Iterable[DeliveryState], language: str
+) -> ColumnElement[bool]:
+    """Not those to people erased, nor to whoever the last check would turn down anyway."""
+    return and_(
+        Delivery.newsletter_id == newsletter_id,
+        Delivery.state.in_(tuple(states)),
+        Delivery.address != "",
+        ~must_not_be_mailed(),
+        _reads(language),
+    )
+
+
+def _reads(language: str) -> ColumnElement[bool]:
+    return Delivery.language == language if language else true()
 
 
 def forget(session: Session, subscriber_id: int, now: datetime, keys_of: Iterable[str]) -> None:
@@ -90,8 +115,6 @@ def forget(session: Session, subscriber_id: int, now: datetime, keys_of: Iterabl
         "state": case((may_have_left, _S.UNKNOWN.value), else_=_S.CANCELLED.value),
         "next_at": None,
         "reason": "erased",
-        # An answer that is still to come may repeat the address: nobody writes it down any more.
-        "generation": Delivery.generation + 1,
         "changed_at": now,
     }
     move(session, and_(theirs, Delivery.state.in_((*OPEN_STATES, _S.UNKNOWN))), ended)
@@ -108,6 +131,9 @@ def forget(session: Session, subscriber_id: int, now: datetime, keys_of: Iterabl
         "context": None,
         "last_text": "",
         "subscriber_id": None,
+        # What is still to be said about a mail, even about one that arrived, may repeat the
+        # address: nobody who saw it before writes it down any more.
+        "generation": Delivery.generation + 1,
     }
     move(session, theirs, nameless)
 

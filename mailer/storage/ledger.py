@@ -81,7 +81,7 @@ def _hand_off(on_postgresql: bool) -> Update:  # noqa: FBT001  a cache key
             Delivery.state == _S.CLAIMED,
             Delivery.lease_until > (func.now() if on_postgresql else now),
             Delivery.expires_at > now,
-            ~_must_not_be_mailed(),
+            ~must_not_be_mailed(),
             ~_has_paused(now),
             or_(Delivery.newsletter_id.is_(None), _is_being_sent()),
         )
@@ -177,7 +177,7 @@ def lease_is_over(session: Session, now: datetime) -> ColumnElement[bool]:
     return Delivery.lease_until <= (func.now() if _is_postgresql(session) else now)
 
 
-def _must_not_be_mailed() -> ColumnElement[bool]:
+def must_not_be_mailed() -> ColumnElement[bool]:
     """Suppressed altogether; or, for a newsletter, left or suppressed for newsletters."""
     suppressed = exists().where(
         Suppression.address_key == Delivery.address_key,
@@ -205,7 +205,7 @@ def settle_held(session: Session, claim_id: int, generation: int, now: datetime)
     """A claimed mail was not handed over: write down why, or queue it again as if it had not been
     touched. A lost claim is left alone."""
     for condition, state, reason in (
-        (_must_not_be_mailed(), _S.SUPPRESSED, "left or suppressed"),
+        (must_not_be_mailed(), _S.SUPPRESSED, "left or suppressed"),
         (_has_paused(now), _S.SUPPRESSED, "paused"),
         (Delivery.expires_at <= now, _S.EXPIRED, "too late"),
         (true(), _S.QUEUED, ""),

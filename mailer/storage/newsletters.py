@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from secrets import token_urlsafe
+from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, load_only, mapped_column, relationship
 
 from mailer.domain.content import ItemKey, ItemKind
@@ -20,7 +21,10 @@ class Newsletter(Identified, Base):
     once. `snapshot` is the content as approved. `expires_at`: no mail of it leaves after that.
 
     While its audience is written down, subscribers up to the number `prepared_to` have been dealt
-    with, and `prepared_count` of them are to get it; then `audience_count` is known."""
+    with, and `prepared_count` of them are to get it; then `audience_count` is known.
+
+    `reason`: why it stands still, a sentence to be translated, with places for `reason_facts`;
+    among these may be what another server `said`."""
 
     __tablename__ = "newsletter"
     __table_args__ = (UniqueConstraint("plan_id", "period_key"),)
@@ -44,6 +48,7 @@ class Newsletter(Identified, Base):
     prepared_count: Mapped[int] = mapped_column(default=0)
     audience_count: Mapped[int | None]
     reason: Mapped[str] = mapped_column(String(500), default="")
+    reason_facts: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_by: Mapped[str] = mapped_column(String(254), default="")
     created_at: Mapped[datetime] = mapped_column(Moment)
     changed_at: Mapped[datetime] = mapped_column(Moment)
@@ -156,7 +161,7 @@ def find_issue(session: Session, plan_id: int, period_key: str) -> Newsletter | 
 
 
 def list_newsletters(
-    session: Session, *states: NewsletterState, before: int | None = None, limit: int = 100
+    session: Session, *states: NewsletterState, before: int | None = None, limit: int | None = 100
 ) -> Sequence[Newsletter]:
     """Newsletters in those states (all of them if none is named), newest first; only those before
     the given id, if there is one."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from mailer.domain.delivery import TRANSACTIONAL_ATTEMPTS, DeliveryState
+from mailer.domain.delivery import TRANSACTIONAL_ATTEMPTS, DeliveryState, Priority
 from mailer.domain.newsletter import NewsletterState
 from mailer.storage.deliveries import Delivery
 from mailer.storage.ledger import end_as, is_open, lease_is_over, move
@@ -108,9 +108,19 @@ def count_left_over(session: Session, now: datetime) -> int:
 def doubt_open(session: Session, newsletter_id: int, now: datetime) -> int:
     """Whatever of a newsletter has not ended may have left all the same: it is `unknown` for good,
     and whoever holds it at present does not any more. Returns how many mails."""
+    return _doubt(session, Delivery.newsletter_id == newsletter_id, now)
+
+
+def doubt_in_bulk(session: Session, now: datetime) -> int:
+    """The same for mail to persons that nobody sits and waits for."""
+    in_bulk = and_(Delivery.newsletter_id.is_(None), Delivery.priority == Priority.IN_BULK)
+    return _doubt(session, in_bulk, now)
+
+
+def _doubt(session: Session, which: ColumnElement[bool], now: datetime) -> int:
     return move(
         session,
-        and_(Delivery.newsletter_id == newsletter_id, Delivery.next_at.is_not(None)),
+        and_(which, Delivery.next_at.is_not(None)),
         {
             "state": _S.UNKNOWN,
             "next_at": None,

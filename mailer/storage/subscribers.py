@@ -40,10 +40,15 @@ class Filter:
     """What a list of subscribers is narrowed to. The one builder behind list, count and export."""
 
     search: str = ""
-    state: str = ""
+    states: tuple[str, ...] = ()
     language: str = ""
     topic: str = ""
     source: str = ""
+
+    @property
+    def state(self) -> str:
+        """The one state that is asked for; empty where it is any, or one of several."""
+        return self.states[0] if len(self.states) == 1 else ""
 
     def conditions(self) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = []
@@ -51,8 +56,8 @@ class Filter:
             found.append(
                 func.lower(Subscriber.address).contains(self.search.lower(), autoescape=True)
             )
-        if self.state:
-            found.append(Subscriber.state == self.state)
+        if self.states:
+            found.append(Subscriber.state.in_(self.states))
         if self.language:
             found.append(Subscriber.language == self.language)
         if self.topic:

@@ -3,13 +3,13 @@
 from sqlalchemy.orm import Session
 
 from mailer.domain.newsletter import NewsletterState
-from mailer.domain.pausing import find_dislike
+from mailer.domain.pausing import Reason, find_dislike
 from mailer.storage import accounts, feedback
 from mailer.storage.newsletters import Newsletter, list_newsletters
 
 
-def find_disliked(session: Session) -> dict[int, str]:
-    """Those that are being sent and should not be: id → why, in a sentence."""
+def find_disliked(session: Session) -> dict[int, Reason]:
+    """Those that are being sent and should not be: id → why."""
     found = {}
     for newsletter in list_newsletters(session, NewsletterState.SENDING):
         if reason := _find_reason(session, newsletter):
@@ -17,7 +17,7 @@ def find_disliked(session: Session) -> dict[int, str]:
     return found
 
 
-def _find_reason(session: Session, newsletter: Newsletter) -> str | None:
+def _find_reason(session: Session, newsletter: Newsletter) -> Reason | None:
     # Since it began or was taken up again: whoever resumed it knew of those before.
     complaints = feedback.count_complaints(session, newsletter.id, newsletter.changed_at)
     if not complaints:

@@ -9,10 +9,12 @@ from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.errors import InvalidAddress
 from mailer.domain.feedback import (
+    PARKED,
     Feedback,
     FeedbackKind,
     after_feedback,
     is_dead_address,
+    is_outlived,
     is_worn_out,
     may_give_up,
     must_wait,
@@ -20,7 +22,7 @@ from mailer.domain.feedback import (
 from mailer.storage import feedback, interventions
 from mailer.storage.deliveries import Claim
 from mailer.storage.feedback import KeptFeedback, Subject
-from mailer.storage.subscribers import Subscriber, find_by_key
+from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, suppress
 from mailer.usecases import subscriptions
 from mailer.usecases.addresses import read_address
@@ -35,6 +37,8 @@ _ENDS_FOR_THE_PERSON = frozenset(
     {FeedbackKind.HARD_BOUNCE, FeedbackKind.COMPLAINT, FeedbackKind.UNSUBSCRIBED}
 )
 """These count even if nobody knows which mail they are about."""
+
+_SAID_BY_THE_READER = frozenset({FeedbackKind.COMPLAINT, FeedbackKind.UNSUBSCRIBED})
 
 _ABOUT_THE_ADDRESS = _ENDS_FOR_THE_PERSON | {FeedbackKind.SOFT_BOUNCE}
 
@@ -61,9 +65,9 @@ def note_refusal(
     if not claim.address_key or not is_dead_address(phase, code, text):
         return False
     suppress(session, claim.address_key, Scope.EVERYTHING, f"bounced {code}", now)
-    holder = find_by_key(session, claim.address_key)
-    if holder:
-        holder.state = SubscriberState.BOUNCED
+    for holder in feedback.hold_people(session, claim.address_key):
+        if holder.state is not SubscriberState.COMPLAINED:
+            holder.state = SubscriberState.BOUNCED
     return True
 
 
@@ -94,17 +98,26 @@ def apply(session: Session, feedback_id: int, now: datetime) -> bool:
 
     The mail moves forward only, and its repeat is called off. A dead address and one that was
     complained about get nothing more, a soft bounce counts against the address for a while, and
-    whoever used an unsubscribe button of the provider has left.
+    whoever used an unsubscribe button of the provider, or complained about a newsletter, has left,
+    even if they have moved to another address since.
     """
-    kept = feedback.find_waiting(session, feedback_id)
+    people = feedback.hold_concerned(session, feedback_id)
+    kept = feedback.hold_waiting(session, feedback_id)
     if kept is None:
         return False
-    subject = feedback.find_subject(session, kept.delivery_id)
-    if _must_wait(kept, subject, now) or not _act(session, kept, subject, now):
+    subject = feedback.hold_subject(session, kept.delivery_id)
+    if _must_wait(kept, subject, now):
         return False
+    _act(session, kept, subject, people, now)
     kept.applied_at = now
     session.flush()
     return True
+
+
+def give_up(session: Session, feedback_id: int, now: datetime) -> bool:
+    """Let go of what could not be applied for `PARKED`: nothing follows from it any more. False if
+    it is tried again."""
+    return feedback.give_up(session, feedback_id, now - PARKED, now)
 
 
 def drop_old_words(session: Session, now: datetime) -> int:
@@ -135,20 +148,30 @@ def _must_wait(kept: KeptFeedback, subject: Subject | None, now: datetime) -> bo
     return not may_give_up(subject.state if subject else None, now - kept.received_at)
 
 
-def _act(session: Session, kept: KeptFeedback, subject: Subject | None, now: datetime) -> bool:
-    """False if the mail changed under our hands: then it is all looked at again."""
+def _act(
+    session: Session,
+    kept: KeptFeedback,
+    subject: Subject | None,
+    people: Sequence[Subscriber],
+    now: datetime,
+) -> None:
     if subject and _is_about_another(kept, subject):
         kept.text = kept.address_key = ""
-        return True
+        return
     if not (subject and subject.address):
         kept.text = ""  # about nobody we know, or about somebody who asked to be erased
     key = subject.address_key if subject else kept.address_key
-    kept.address_key = key if kept.kind in _ABOUT_THE_ADDRESS else ""
-    session.flush()
-    holder = _hold(session, kept.address_key)
-    if kept.address_key and (subject or holder):
-        _tell_person(session, kept, holder, now)
-    return subject is None or _move(session, kept, subject, now)
+    is_known = subject or any(person.address_key == key for person in people)
+    kept.address_key = key if is_known and kept.kind in _ABOUT_THE_ADDRESS else ""
+    if subject:
+        # Before anybody is told: their open mails are queued anew then, and this may be one.
+        _move(session, kept, subject, now)
+    if kept.address_key:
+        # Of other mail, only the address counts: the one that asks whether they may move goes to
+        # an address that need not be theirs.
+        is_letter = subject is not None and subject.newsletter_id is not None
+        told = [one for one in people if is_letter or one.address_key == key]
+        _tell_people(session, kept, told, now)
 
 
 def _is_about_another(kept: KeptFeedback, subject: Subject) -> bool:
@@ -157,53 +180,59 @@ def _is_about_another(kept: KeptFeedback, subject: Subject) -> bool:
     return bool(named and written and named != written)
 
 
-def _hold(session: Session, address_key: str) -> Subscriber | None:
-    """Whose address it is now. Held before their mails are, as wherever people act themselves."""
-    holder = find_by_key(session, address_key) if address_key else None
-    if holder:
-        session.refresh(holder, with_for_update=True)
-    return holder
-
-
-def _move(session: Session, kept: KeptFeedback, subject: Subject, now: datetime) -> bool:
+def _move(session: Session, kept: KeptFeedback, subject: Subject, now: datetime) -> None:
     if must_wait(subject.state, is_repeat=subject.is_repeat):
-        return True  # it has waited for long enough
+        return  # it has waited for long enough
     state = after_feedback(subject.state, kept.kind, is_repeat=subject.is_repeat)
     if state is None:
-        return True
+        return
     words = _join(kept.status, kept.text) if state in _FAILED else None
-    return feedback.move_on(session, subject, state, words, now)
+    feedback.move_on(session, subject, state, words, now)
 
 
 def _join(status: str, text: str) -> str:
     return text if status in text else f"{status} {text}".strip()
 
 
-def _tell_person(
-    session: Session, kept: KeptFeedback, holder: Subscriber | None, now: datetime
+def _tell_people(
+    session: Session, kept: KeptFeedback, people: Sequence[Subscriber], now: datetime
 ) -> None:
-    if kept.kind is FeedbackKind.UNSUBSCRIBED:
-        _let_go(session, kept, holder, now)
-    elif kept.kind is not FeedbackKind.SOFT_BOUNCE or _is_worn_out(session, holder, now):
+    holder = next((one for one in people if one.address_key == kept.address_key), None)
+    if _is_dead(session, kept, holder, now):
         _bury(session, kept, holder, now)
+    if kept.kind in _SAID_BY_THE_READER:
+        for person in people:
+            _let_go(session, kept, person, now)
 
 
-def _let_go(session: Session, kept: KeptFeedback, holder: Subscriber | None, now: datetime) -> None:
-    if holder is None or holder.state in _FINAL:
+def _is_dead(
+    session: Session, kept: KeptFeedback, holder: Subscriber | None, now: datetime
+) -> bool:
+    """Whether nothing may go to this address any more."""
+    if kept.kind is FeedbackKind.SOFT_BOUNCE:
+        return _is_worn_out(session, holder, now)
+    if kept.kind is FeedbackKind.HARD_BOUNCE and holder:
+        return not is_outlived(kept.at, _find_arrival(session, holder))
+    return kept.kind is not FeedbackKind.UNSUBSCRIBED
+
+
+def _let_go(session: Session, kept: KeptFeedback, person: Subscriber, now: datetime) -> None:
+    if person.state in _FINAL:
         return
     evidence = f"delivery {kept.delivery_id}" if kept.delivery_id else ""
-    trace = Trace("provider", holder.language, evidence=evidence)
-    subscriptions.unsubscribe(session, holder, trace=trace, now=now)
+    trace = Trace("provider", person.language, evidence=evidence)
+    subscriptions.unsubscribe(session, person, trace=trace, now=now)
 
 
 def _bury(session: Session, kept: KeptFeedback, holder: Subscriber | None, now: datetime) -> None:
     """Nothing goes to this address any more, not even what is about to leave."""
     reason = f"{_REASONS[kept.kind]} {kept.status}".strip()
     suppress(session, kept.address_key, Scope.EVERYTHING, reason, now)
-    if holder is None or holder.state is SubscriberState.COMPLAINED:
-        return
     is_complaint = kept.kind is FeedbackKind.COMPLAINT
-    holder.state = SubscriberState.COMPLAINED if is_complaint else SubscriberState.BOUNCED
+    state = SubscriberState.COMPLAINED if is_complaint else SubscriberState.BOUNCED
+    if holder is None or holder.state in (state, SubscriberState.COMPLAINED):
+        return
+    holder.state = state
     session.flush()
     interventions.take_back(session, holder.id, now)
 
@@ -214,5 +243,8 @@ def _is_worn_out(session: Session, holder: Subscriber | None, now: datetime) -> 
     bounced_at = feedback.list_soft_bounces(session, holder.address_key)
     if not is_worn_out(bounced_at, None, now):
         return False
-    arrived_at = feedback.find_last_arrival(session, holder.id, holder.address_key)
-    return is_worn_out(bounced_at, arrived_at, now)
+    return is_worn_out(bounced_at, _find_arrival(session, holder), now)
+
+
+def _find_arrival(session: Session, holder: Subscriber) -> datetime | None:
+    return feedback.find_last_arrival(session, holder.id, holder.address_key)

@@ -12,19 +12,19 @@ from sqlalchemy.orm import Session
 
 from mailer.domain.content import Snapshot
 from mailer.domain.delivery import DeliveryState
-from mailer.domain.errors import Invalid, NotFound, Refused, WrongState
+from mailer.domain.errors import Invalid, NotFound, Refused
 from mailer.domain.newsletter import (
     GRACE,
     LATE_LIMIT,
     LONGEST_LIFE,
     NewsletterKind,
     NewsletterState,
+    check_edit,
     check_move,
     check_resume,
     check_retry,
     earliest_departure,
     last_departure,
-    may_edit,
 )
 from mailer.domain.walltime import to_utc
 from mailer.message.vocabulary import N_
@@ -105,8 +105,7 @@ def edit(
     `changed_at` of what the person had before their eyes: Refused when somebody saved in between.
     """
     _lock(session, newsletter)
-    if not may_edit(newsletter.state):
-        raise WrongState("newsletter", newsletter.state.replace("_", " "), "edited")
+    check_edit(newsletter.state)
     if seen is not None and seen != newsletter.changed_at:
         raise Refused(SOMEBODY_SAVED)
     _check_words(newsletter, title, texts)
@@ -218,20 +217,34 @@ def _find_planned(newsletter: Newsletter) -> datetime | None:
 
 
 def pause(
-    session: Session, newsletter: Newsletter, who: str, now: datetime, reason: str = ""
+    session: Session,
+    newsletter: Newsletter,
+    who: str,
+    now: datetime,
+    reason: str = "",
+    facts: Mapping[str, int | str] | None = None,
 ) -> None:
-    """No further mail leaves until `resume`; what is being handed over this moment still does."""
+    """No further mail leaves until `resume`; what is being handed over this moment still does.
+
+    `facts`: the numbers that `reason` has places for, and what another server `said`.
+    """
     _move(session, newsletter, NewsletterState.PAUSED, who, "newsletter paused", now)
-    newsletter.reason = reason
+    newsletter.reason, newsletter.reason_facts = reason, dict(facts) if facts else None
 
 
-def pause_by_itself(session: Session, newsletter_id: int, reason: str, now: datetime) -> bool:
+def pause_by_itself(
+    session: Session,
+    newsletter_id: int,
+    reason: str,
+    now: datetime,
+    facts: Mapping[str, int | str] | None = None,
+) -> bool:
     """The same, for a reason that no person gave. False if somebody was faster."""
     newsletter = get_newsletter(session, newsletter_id)
     lock(session, newsletter)
     if newsletter.state not in (NewsletterState.PREPARING, NewsletterState.SENDING):
         return False
-    pause(session, newsletter, audit.CLOCK, now, reason[:500])
+    pause(session, newsletter, audit.CLOCK, now, reason, facts)
     return True
 
 
@@ -256,7 +269,7 @@ def resume(session: Session, newsletter: Newsletter, who: str, now: datetime) ->
     prepared = newsletter.audience_count is not None
     state = NewsletterState.SENDING if prepared else NewsletterState.PREPARING
     _move(session, newsletter, state, who, "newsletter resumed", now)
-    newsletter.reason = ""
+    newsletter.reason, newsletter.reason_facts = "", None
 
 
 def cancel(session: Session, newsletter: Newsletter, who: str, now: datetime) -> int:
@@ -276,14 +289,21 @@ def retry(
     states: tuple[DeliveryState, ...],
     who: str,
     now: datetime,
+    language: str = "",
 ) -> int:
-    """Queue failed mails again (rejected, unknown, expired). Returns how many."""
+    """Queue failed mails again (rejected, unknown, expired), those to readers of `language` if one
+    is given. Returns how many: addresses that must not be mailed stay what they are.
+
+    Raises Refused while a restored backup is held back: nobody knows which of them failed since.
+    """
     allowed = (DeliveryState.REJECTED, DeliveryState.UNKNOWN, DeliveryState.EXPIRED)
     if any(state not in allowed for state in states):
         raise Refused(NOT_RETRIED)
     _lock(session, newsletter)
     check_retry(newsletter.state)
-    number = requeue(session, newsletter.id, states, now + LONGEST_LIFE, now)
+    if find_restore(session):
+        raise Refused(NOT_CONFIRMED)
+    number = requeue(session, newsletter.id, states, now + LONGEST_LIFE, now, language)
     if number and newsletter.state == NewsletterState.SENT:
         _move(session, newsletter, NewsletterState.SENDING, who, TRIED_AGAIN, now)
         newsletter.finished_at = None
@@ -292,9 +312,12 @@ def retry(
     return number
 
 
-def leave(session: Session, newsletter: Newsletter, who: str, now: datetime) -> int:
-    """Let mails of unknown fate be: nobody gets a second copy. Returns how many were waiting."""
-    number = leave_unknown(session, newsletter.id, now)
+def leave(
+    session: Session, newsletter: Newsletter, who: str, now: datetime, language: str = ""
+) -> int:
+    """Let mails of unknown fate be, those to readers of `language` if one is given: nobody gets a
+    second copy. Returns how many were waiting."""
+    number = leave_unknown(session, newsletter.id, now, language)
     _log(session, newsletter, who, "unknown mails left alone", now)
     return number
 

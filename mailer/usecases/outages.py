@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from mailer.storage.settings import drop_setting, find_setting, save_setting
+from mailer.storage.accounts import is_anything_open
+from mailer.storage.settings import Setting, drop_setting, find_setting, save_setting
 
 PROVIDER_TROUBLE = "provider_trouble"
 BOX_TROUBLE = "bounce_box_trouble"
@@ -16,14 +17,24 @@ RESTORED = "restored"
 
 SILENT_AFTER = timedelta(minutes=2)
 
+SIGN_IN_REFUSED = frozenset({401, 402, 403, 530, 534, 535, 538})
+"""HTTP and SMTP (RFC 4954): a wrong password or key, an account that is closed or not paid for."""
+
+PATIENCE = timedelta(minutes=30)
+"""What has not passed by then does not look as if it would: a wrong name, a certificate."""
+
+STALE_AFTER = timedelta(minutes=20)
+"""As long as there is mail the worker tries again, and notes anew, within 15 minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outage:
     """`reason` is the provider's own words; empty when the worker itself is silent. `since` is
-    None when the worker was never heard of."""
+    None when the worker was never heard of. `needs_person`: it will not pass by itself."""
 
     reason: str
     since: datetime | None
+    needs_person: bool = False
 
 
 def find_silence(session: Session, now: datetime) -> Outage | None:
@@ -35,9 +46,17 @@ def find_silence(session: Session, now: datetime) -> Outage | None:
     return Outage("", heard_at) if now - heard_at > SILENT_AFTER else None
 
 
-def find_trouble(session: Session) -> Outage | None:
-    """The provider takes no mail; the worker tries again by itself."""
-    return _read(session, PROVIDER_TROUBLE)
+def find_trouble(session: Session, now: datetime) -> Outage | None:
+    """The provider takes no mail; the worker tries again by itself. What was noted a while ago
+    says nothing any more once no mail is left to try it with."""
+    noted = session.get(Setting, PROVIDER_TROUBLE)
+    if noted is None:
+        return None
+    if now - noted.changed_at > STALE_AFTER and not is_anything_open(session):
+        return None
+    reason, code = str(noted.value["reason"]), noted.value.get("code", 0)
+    since = datetime.fromisoformat(str(noted.value["since"]))
+    return Outage(reason, since, code in SIGN_IN_REFUSED or now - since > PATIENCE)
 
 
 def find_box_trouble(session: Session) -> Outage | None:

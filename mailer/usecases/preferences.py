@@ -124,4 +124,9 @@ def resume(session: Session, subscriber: Subscriber, *, trace: Trace, now: datet
 
 def _check_confirmed(subscriber: Subscriber) -> None:
     if subscriber.state is not SubscriberState.CONFIRMED:
-        raise WrongState("subscription", subscriber.state, "changed")
+        raise WrongState(
+            "subscription",
+            subscriber.state,
+            "changed",
+            "Sign up again with the same address: a mail with a link comes to it.",
+        )

@@ -1,9 +1,10 @@
 """A database that was put back to a backup does not know whom it has written to since.
 
 Until a person says what shall happen, nothing leaves that a person does not wait for: newsletters
-are paused, none begins, and the clock makes no issues.
+are paused, none begins, the clock makes no issues, and questions asked in bulk wait.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -12,9 +13,9 @@ from mailer.domain.errors import Refused
 from mailer.domain.newsletter import NewsletterState
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
-from mailer.storage.lineage import Mark, hold_mark, raise_mark
+from mailer.storage.lineage import Mark, hold_mark, leave_numbers_behind, raise_mark
 from mailer.storage.newsletters import Newsletter, list_drafts, list_newsletters
-from mailer.storage.recovery import doubt_open
+from mailer.storage.recovery import doubt_in_bulk, doubt_open
 from mailer.storage.settings import drop_setting, save_setting
 from mailer.usecases import newsletters, plans
 from mailer.usecases.outages import RESTORED, find_restore
@@ -48,8 +49,9 @@ def hold_back(session: Session, as_of: datetime, now: datetime) -> None:
     if find_restore(session):
         return
     save_setting(session, RESTORED, as_of.isoformat(), now)
-    for newsletter in list_newsletters(session, NewsletterState.PREPARING, NewsletterState.SENDING):
-        newsletters.pause(session, newsletter, audit.CLOCK, now, HELD_BACK)
+    leave_numbers_behind(session, now)
+    for newsletter in _list_all(session, NewsletterState.PREPARING, NewsletterState.SENDING):
+        newsletters.pause_by_itself(session, newsletter.id, HELD_BACK, now)
     audit.record(session, audit.CLOCK, "restore noticed", now)
 
 
@@ -65,8 +67,9 @@ def release(session: Session, who: str, now: datetime, *, resends: bool) -> int:
     drop_setting(session, RESTORED)
     # Further copies of the backup must be told from this database, which goes its own way now.
     raise_mark(session, None, now)
+    leave_numbers_behind(session, now)
     doubtful = 0 if resends else _doubt_all(session, now)
-    for newsletter in list_newsletters(session, NewsletterState.PAUSED):
+    for newsletter in _list_all(session, NewsletterState.PAUSED):
         if newsletter.reason == HELD_BACK:
             newsletters.resume(session, newsletter, who, now)
             if newsletter.state == NewsletterState.PREPARING and not resends:
@@ -77,12 +80,18 @@ def release(session: Session, who: str, now: datetime, *, resends: bool) -> int:
 
 def _doubt_all(session: Session, now: datetime) -> int:
     plans.miss_due_issues(session, MAY_BE_SENT, now)
-    waiting = [*list_newsletters(session, NewsletterState.SCHEDULED), *list_drafts(session)]
+    waiting = [*_list_all(session, NewsletterState.SCHEDULED), *list_drafts(session)]
     for newsletter in waiting:
         if _is_due(newsletter, now):
             newsletters.miss(session, newsletter, MAY_BE_SENT, now)
-    begun = list_newsletters(session, NewsletterState.PAUSED)
-    return sum(doubt_open(session, newsletter.id, now) for newsletter in begun)
+    doubtful = doubt_in_bulk(session, now)
+    for newsletter in _list_all(session, NewsletterState.PAUSED):
+        doubtful += doubt_open(session, newsletter.id, now)
+    return doubtful
+
+
+def _list_all(session: Session, *states: NewsletterState) -> Sequence[Newsletter]:
+    return list_newsletters(session, *states, limit=None)
 
 
 def _is_due(newsletter: Newsletter, now: datetime) -> bool:

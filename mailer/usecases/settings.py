@@ -60,7 +60,7 @@ def change_association(session: Session, association: Association, who: str, now
 
     Raises Invalid with the field of `Association` that cannot be used.
     """
-    tidy = Association(**{key: str(value).strip() for key, value in asdict(association).items()})
+    tidy = association.tidied()
     if not tidy.name:
         raise Invalid("name", _NO_NAME)
     for key, value in asdict(tidy).items():

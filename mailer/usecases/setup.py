@@ -64,7 +64,7 @@ PLANS = (
 def set_up(session: Session, association: Association | None, now: datetime) -> None:
     """Add what is missing of the starting set. A repeat changes nothing that people have set."""
     if association and find_setting(session, "association") is None:
-        save_association(session, association, now)
+        save_association(session, association.tidied(), now)
     _add_languages(session)
     _add_topics(session, now)
     _add_plans(session, now)

@@ -46,7 +46,7 @@ def note_export(session: Session, wanted: Filter, who: str, now: datetime) -> in
         now,
         number=number,
         search=bool(wanted.search),
-        state=wanted.state,
+        state=" ".join(wanted.states),
         language=wanted.language,
         topic=wanted.topic,
         source=wanted.source,

@@ -9,6 +9,7 @@ from mailer.domain.errors import (
     Invalid,
     MailerError,
     NotFound,
+    NotNow,
     NotPermitted,
     Refused,
     TooMany,
@@ -23,6 +24,7 @@ _CODES: tuple[tuple[type[MailerError], int], ...] = (
     (TooMany, 429),
     (Invalid, 422),
     (Refused, 409),
+    (NotNow, 503),
 )
 
 

@@ -2,12 +2,14 @@
 hands them to `usecases.feedback`. Answers in plain text; shows no page and sets no cookie."""
 
 import hmac
+from collections.abc import Sequence
 
 import structlog
 from flask import Blueprint, Response, abort, request
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mailer.domain.errors import Unreadable
+from mailer.domain.feedback import Feedback
 from mailer.usecases import feedback
 from mailer.web.parts import now, parts
 
@@ -35,11 +37,18 @@ def take(provider: str, secret: str) -> Response:
     except Unreadable as error:
         return Response(str(error), 400, mimetype="text/plain")
     try:
-        # Not the request's own transaction, which ends when the answer cannot be changed any more.
-        with parts().sessions() as session:
-            feedback.take(session, said, now(), address_key=parts().address_key)
-    except DBAPIError as error:
-        log.warning("report put off", provider=provider, error=str(error.orig))
+        _take(said)
+    except SQLAlchemyError as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        log.warning("report put off", provider=provider, error=str(cause))
         later = {"Retry-After": str(RETRY_SECONDS)}
         return Response("Not now.", 429, later, mimetype="text/plain")
     return Response("ok", mimetype="text/plain")
+
+
+def _take(said: Sequence[Feedback]) -> None:
+    """Each in a transaction of its own: two reports about the same people would wait for each
+    other. Not the request's, which ends when the answer cannot be changed any more."""
+    for one in said:
+        with parts().sessions() as session:
+            feedback.take(session, [one], now(), address_key=parts().address_key)

@@ -42,4 +42,5 @@ def say_moment(moment: datetime | None, style: str = "EEE d MMM y, HH:mm") -> st
     if moment is None:
         return ""
     locale = i18n.get_locale(words().lang)
+    style = style.replace(",", "،") if locale.language == "ar" else style
     return str(format_datetime(moment.astimezone(SITE_TZ), style, locale=locale))

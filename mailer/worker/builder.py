@@ -69,6 +69,11 @@ class Builder:
             is_smooth=letter.is_smooth,
         )
 
+    def forget(self) -> None:
+        """Keep no cut: a database that was put back to a backup gives the numbers of cohorts out
+        again."""
+        self._cuts.clear()
+
     def _find_cut(self, claim: Claim) -> Cut | None:
         if claim.cohort_id not in self._cuts:
             return None

@@ -43,7 +43,10 @@ def name_broker(settings: Celery) -> str:
 def require_celery() -> None:
     """Raises Refused when it is not installed."""
     if celery is None:
-        raise Refused("Celery needs one more package: run `pip install 'mailer[celery]'`.")
+        raise Refused(
+            "Celery needs one more package: run `pip install '.[celery]'` in the folder of the "
+            "source."
+        )
 
 
 def make_app(settings: Celery) -> Any:

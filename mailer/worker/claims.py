@@ -16,6 +16,7 @@ from mailer.storage import claiming, throttles
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim
 from mailer.storage.presence import Presence
+from mailer.usecases.outages import find_restore
 from mailer.worker.crash import crash_point
 
 LOOK_AROUND_SECONDS = 1.0
@@ -143,6 +144,8 @@ class Claims:
 
     def _claim_for_people(self, priority: Priority) -> list[Claim]:
         def ask(session: Session, room: int) -> list[Claim]:
+            if priority == Priority.IN_BULK and find_restore(session):
+                return []  # a restored backup does not know whom it has asked since
             lease = self._pace.lease
             return claiming.claim_transactional(
                 session, self._owner, self._clock(), lease, room, priority

@@ -16,6 +16,7 @@ from mailer.clock import Clock
 from mailer.domain.pausing import Refusals
 from mailer.domain.throttle import Limits
 from mailer.providers.base import ProviderDown, Sender
+from mailer.storage import claiming
 from mailer.storage.db import Sessions
 from mailer.storage.presence import Presence
 from mailer.storage.settings import drop_setting, find_setting, save_setting
@@ -23,10 +24,11 @@ from mailer.usecases.outages import PROVIDER_TROUBLE
 from mailer.worker.builder import Builder
 from mailer.worker.circuit import Circuit
 from mailer.worker.claims import USUAL_PACE, Claims, Pace
-from mailer.worker.journal import Journal
+from mailer.worker.journal import Journal, is_about
 from mailer.worker.round import Round, Settled, Tools
 from mailer.worker.settling import Settler
 from mailer.worker.signing import UNSIGNED, Signing
+from mailer.worker.watermark import Watermark
 
 UNLIMITED = Limits()
 
@@ -47,6 +49,8 @@ class Engine:
         owner: str,
         presence: Presence,
         journal: Journal,
+        watermark: Watermark,
+        *,
         pace: Pace = USUAL_PACE,
         signing: Signing = UNSIGNED,
         limits: Limits = UNLIMITED,
@@ -54,7 +58,8 @@ class Engine:
         close: Callable[[], None] | None = None,
     ) -> None:
         self._sessions, self._sender, self._clock = sessions, sender, clock
-        self._presence, self._journal, self._pace = presence, journal, pace
+        self._presence, self._pace = presence, pace
+        self._journal, self._watermark = journal, watermark
         self._circuit = Circuit()
         self._stop, self._close = stop or threading.Event(), close
         self._claims = Claims(sessions, clock, owner, presence, pace, limits)
@@ -140,11 +145,15 @@ class Engine:
 
     def mend(self) -> bool:
         """Carry over what waits in the journal, and begin from a clean table. False while the
-        database is still out of reach."""
+        database is still out of reach.
+
+        It may have been away because it was put back to a backup: that is looked at before
+        anything else, and nothing is kept that was read from it before.
+        """
         try:
-            with self._sessions() as session:
-                self._settler.settle(session, self._unwritten, self._clock())
-            self._unwritten.clear()
+            self._watermark.follow(self._sessions, self._clock)
+            self._builder.forget()
+            self._settle_unwritten()
             self._journal.replay(
                 self._sessions, self._clock, resends_unknown=self._pace.resends_unknown
             )
@@ -154,6 +163,16 @@ class Engine:
             return False
         self._must_mend = False
         return True
+
+    def _settle_unwritten(self) -> None:
+        with self._sessions() as session:
+            known = [
+                (claim, outcome)
+                for claim, outcome in self._unwritten
+                if is_about(claiming.find_claim(session, claim.id, claim.generation), claim)
+            ]
+            self._settler.settle(session, known, self._clock())
+        self._unwritten.clear()
 
     def _note_health(self) -> None:
         """The provider answers."""
@@ -165,6 +184,7 @@ class Engine:
                 drop_setting(session, PROVIDER_TROUBLE)
         except SQLAlchemyError as error:
             log.warning("the end of the trouble is not noted yet", error=str(error))
+            self._must_mend = True
             return
         self._has_noted_trouble = False
 

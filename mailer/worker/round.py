@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from mailer.clock import Clock
 from mailer.domain.delivery import DeliveryState, Next
-from mailer.domain.pausing import Refusals
+from mailer.domain.errors import NotNow
+from mailer.domain.pausing import NOT_TAKEN, Reason, Refusals
 from mailer.providers.base import Fate, Mail, Outcome
 from mailer.storage import ledger
 from mailer.storage.db import Sessions
@@ -28,6 +29,9 @@ from mailer.worker.claims import Claims
 from mailer.worker.crash import crash_point
 from mailer.worker.settling import Settler
 from mailer.worker.signing import Finish, Signing
+
+NOT_NOW_FOR = timedelta(minutes=1)
+"""How long a mail waits that this machine could not write; somebody may be waiting for it, too."""
 
 log = structlog.get_logger()
 
@@ -59,7 +63,7 @@ class Round:
         self._tools = tools
         self._prepared: deque[tuple[Claim, Finish]] = deque()
         self._begun: dict[int, Claim] = {}
-        self._pauses: dict[int, str] = {}
+        self._pauses: dict[int, Reason] = {}
         self.tried = 0
         self.is_broken = False
         self._is_up = False
@@ -91,6 +95,8 @@ class Round:
 
     def commit(self, outcomes: Sequence[Outcome], keys: Sequence[int]) -> frozenset[int]:
         """See Work."""
+        if self.is_broken:
+            keys = ()  # it may be another database by now: `Engine.mend` looks before mail leaves
         if not outcomes and not keys:
             return frozenset()
         _crash_before(outcomes, keys)
@@ -137,7 +143,7 @@ class Round:
             if claim.newsletter_id is None:
                 continue
             if outcome.fate is Fate.UNFIT:
-                self._pauses[claim.newsletter_id] = outcome.text
+                self._pauses[claim.newsletter_id] = Reason(NOT_TAKEN, said=outcome.text)
             elif outcome.fate in (Fate.ACCEPTED, Fate.REFUSED):
                 refusals = self._tools.refusals.setdefault(claim.newsletter_id, Refusals())
                 refusals.note(is_refused=outcome.fate is Fate.REFUSED)
@@ -150,8 +156,10 @@ class Round:
         for newsletter_id, reason in self._pauses.items():
             with self._tools.sessions() as session:
                 now = self._tools.clock()
-                if newsletters.pause_by_itself(session, newsletter_id, reason, now):
-                    log.warning("newsletter paused", newsletter=newsletter_id, reason=reason)
+                if newsletters.pause_by_itself(
+                    session, newsletter_id, reason.sentence, now, reason.facts
+                ):
+                    log.warning("newsletter paused", newsletter=newsletter_id, reason=str(reason))
             self._tools.refusals.pop(newsletter_id, None)
             self._tools.claims.doubt()
         self._pauses.clear()
@@ -170,9 +178,21 @@ class Round:
             return make()
         except SQLAlchemyError:
             raise
+        except NotNow as fault:
+            self._put_off(claim, fault, self._tools.clock())
         except Exception as error:  # noqa: BLE001  one poisoned mail must not stop the rest
             self._set_aside(claim, error, self._tools.clock())
         return None
+
+    def _put_off(self, claim: Claim, fault: NotNow, now: datetime) -> None:
+        log.warning("mail cannot be built yet", delivery=claim.id, error=str(fault))
+        untried = claim._replace(attempts=claim.attempts - 1)  # this one is not to count
+        later = Next(DeliveryState.DEFERRED, now + NOT_NOW_FOR)
+        with self._tools.sessions() as session:
+            ledger.record(
+                session, untried, later, now, outcome="retry", phase="build", text=str(fault)
+            )
+            self._tools.claims.free_places(session, 1)
 
     def _set_aside(self, claim: Claim, error: Exception, now: datetime) -> None:
         log.error("mail cannot be built", delivery=claim.id, error=str(error))

@@ -6,7 +6,7 @@ ticks at once do nothing twice.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
 
@@ -16,12 +16,13 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from mailer.clock import Clock
 from mailer.domain.delivery import UNKNOWN_WAIT
+from mailer.domain.errors import NotNow
 from mailer.domain.newsletter import NewsletterState
+from mailer.domain.pausing import NOT_PREPARED, Reason
 from mailer.message.render import Renderer
 from mailer.storage import recovery
 from mailer.storage.db import TURN_SECONDS, Sessions
 from mailer.storage.feedback import list_ripe
-from mailer.storage.lineage import find_mark
 from mailer.storage.newsletters import list_newsletters
 from mailer.storage.presence import list_dead
 from mailer.storage.settings import save_setting
@@ -32,7 +33,6 @@ from mailer.usecases import (
     import_drafts,
     newsletters,
     plans,
-    restores,
     subscriptions,
 )
 from mailer.usecases.outages import WORKER_TICK
@@ -93,11 +93,16 @@ class Timetable:
                 self._prepare(newsletter_id)
             except (OperationalError, InterfaceError):
                 raise  # the database is out of reach: the next tick goes on where this one was
+            except NotNow as fault:
+                log.warning(
+                    "newsletter cannot be prepared yet", newsletter=newsletter_id, error=str(fault)
+                )
             except Exception as error:
                 log.exception("newsletter cannot be prepared", newsletter=newsletter_id)
                 # Without the statement, which says nothing to a coordinator and may name readers.
                 cause = error.orig if isinstance(error, DBAPIError) else error
-                self._pause(newsletter_id, str(cause).strip() or type(cause).__name__)
+                said = str(cause).strip() or type(cause).__name__
+                self._pause(newsletter_id, Reason(NOT_PREPARED, said=said))
 
     def _prepare(self, newsletter_id: int) -> None:
         preparation = Preparation(newsletter_id, self.renderer, self.base_url)
@@ -111,9 +116,11 @@ class Timetable:
             crash_point("in_preparation")
             self.stopping.wait(preparation.adapt(monotonic() - began_at))
 
-    def _pause(self, newsletter_id: int, reason: str) -> None:
+    def _pause(self, newsletter_id: int, reason: Reason) -> None:
         with self.sessions() as session:
-            newsletters.pause_by_itself(session, newsletter_id, reason, self.clock())
+            newsletters.pause_by_itself(
+                session, newsletter_id, reason.sentence, self.clock(), reason.facts
+            )
 
     def leave_sign_of_life(self) -> None:
         with self.sessions() as session:
@@ -141,15 +148,22 @@ class Timetable:
 
     def apply_feedback(self) -> None:
         """What came back before its mail was written down: each in a transaction of its own, for
-        it may have to wait for whoever holds that mail."""
+        it may have to wait for whoever holds that mail, or fail."""
         now = self.clock()
         with (self.reading or self.sessions)() as session:
             ripe = list_ripe(session, now, FEEDBACK_AT_ONCE)
         for feedback_id in ripe:
             if self.stopping.is_set():
                 return
-            with self.sessions() as session:
-                feedback.apply(session, feedback_id, now)
+            try:
+                with self.sessions() as session:
+                    feedback.apply(session, feedback_id, now)
+            except (OperationalError, InterfaceError):
+                raise  # as above
+            except Exception:
+                log.exception("feedback cannot be applied", feedback=feedback_id)
+                with self.sessions() as session:
+                    feedback.give_up(session, feedback_id, now)
 
     def read_bounces(self) -> None:
         """What came back by mail since the last look into the box."""
@@ -157,23 +171,9 @@ class Timetable:
             self.bounces.look(self.stopping)
 
     def note_mark(self) -> None:
-        """Notice a database that was put back to a backup; of any other, remember how far it is.
-
-        What is remembered is read first: another worker may raise the mark at any moment.
-        """
-        if self.watermark is None:
-            return
-        with (self.reading or self.sessions)() as session:
-            last = find_mark(session)
-        try:
-            seen = replace(last, number=self.watermark.read(last.lineage)) if last else None
-            with self.sessions() as session:
-                mark = restores.go_on(session, seen, self.clock())
-            if mark:
-                self.watermark.note(mark.lineage, mark.number)
-        except (OSError, ValueError) as error:
-            # Somebody waits for their mail all the same.
-            log.warning("a restored backup would not be noticed", error=str(error))
+        """Notice a database that was put back to a backup while nobody lost a connection."""
+        if self.watermark:
+            self.watermark.follow(self.sessions, self.clock, self.reading)
 
     def note_pace(self) -> None:
         """How far each newsletter is, for the forecast on its progress page."""
@@ -185,7 +185,7 @@ class Timetable:
         with (self.reading or self.sessions)() as session:
             disliked = complaints.find_disliked(session)
         for newsletter_id, reason in disliked.items():
-            log.warning("newsletter paused", newsletter=newsletter_id, reason=reason)
+            log.warning("newsletter paused", newsletter=newsletter_id, reason=str(reason))
             self._pause(newsletter_id, reason)
 
     def forget(self) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy.orm.exc import StaleDataError
 
 from mailer.cli import main
 from mailer.domain.delivery import DeliveryState
 from mailer.storage.db import Sessions, open_engine, open_sessions
+from mailer.usecases import feedback
 from tests.bounces import read_sample
 from tests.letters import start_letter
 from tests.people import add_people
@@ -71,6 +73,33 @@ def test_bounce_is_asked_for_again_while_the_database_is_away(tmp_path: Path, ow
 
     assert answer.exit_code == 75
     assert answer.stderr.startswith("Error: The database cannot be used: ")
+
+
+def test_bounce_is_asked_for_again_when_its_rows_changed_meanwhile(
+    sqlite_url: str, tmp_path: Path, own_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StaleDataError("the row is gone")
+
+    monkeypatch.setattr(feedback, "take", fail)
+
+    answer = hand_over(configure(tmp_path, sqlite_url), read_sample("postfix", own_id))
+
+    assert (answer.exit_code, answer.stderr) == (
+        75, "Error: The database cannot be used: the row is gone.\n",
+    )  # fmt: skip
+
+
+def test_bounce_makes_no_database_where_there_is_none(tmp_path: Path, own_id: str) -> None:
+    missing = tmp_path / "elsewhere.db"
+
+    answer = hand_over(configure(tmp_path, f"sqlite:///{missing}"), read_sample("postfix", own_id))
+
+    assert (answer.exit_code, answer.stderr) == (
+        75,
+        f"Error: There is no database {missing}. Write its whole path into database.url.\n",
+    )
+    assert not missing.exists()
 
 
 def test_bounce_is_asked_for_again_while_the_configuration_is_broken(tmp_path: Path) -> None:

@@ -42,7 +42,10 @@ def test_extra_that_is_missing_is_named(
     with install_fleet(tmp_path, postgres_url, NOWHERE, 1) as service:
         code, said = type_command(service.config, command, python_path=without_celery)
 
-    sentence = "Error: Celery needs one more package: run `pip install 'mailer[celery]'`."
+    sentence = (
+        "Error: Celery needs one more package: run `pip install '.[celery]'` in the folder of the "
+        "source."
+    )
     assert (code, said.splitlines()[-1]) == (1, sentence)
 
 

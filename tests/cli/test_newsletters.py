@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from mailer.cli import main
 from mailer.domain.delivery import DeliveryKind, DeliveryState
 from mailer.domain.newsletter import NewsletterState
+from mailer.domain.pausing import REFUSED_LATELY, Reason
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import find_variant, get_newsletter, list_newsletters
@@ -97,7 +98,7 @@ def test_list_leaves_a_cell_empty_that_has_no_value(run: Run) -> None:
     lines = run("list").output.splitlines()
 
     assert [line.split() for line in lines] == [
-        ["id", "state", "kind", "audience", "when", "title"],
+        ["id", "state", "kind", "audience", "when", "title", "reason"],
         ["1", "draft", "letter", "Hello"],
     ]
 
@@ -114,11 +115,56 @@ def test_report_says_facts_a_line_each(run: Run) -> None:
         "state: draft",
         "when: -",
         "audience: -",
+        "reason: -",
         "states: -",
         "languages: -",
         "open: 0",
         "adds up: yes",
     ]
+
+
+@pytest.mark.parametrize("command", ["list", "show", "report"])
+def test_why_a_newsletter_stands_still_is_told(run: Run, sessions: Sessions, command: str) -> None:
+    reason = Reason(REFUSED_LATELY, {"number": 11, "all": 200}, "5.7.1 Blocked: 100 % spam")
+    run("new", "Hello")
+    with sessions() as session:
+        letter = get_newsletter(session, 1)
+        letter.state, letter.reason = NewsletterState.PAUSED, reason.sentence
+        letter.reason_facts = reason.facts
+
+    answer = run(command, *(["1"] if command != "list" else []))
+
+    assert (
+        answer.output.rstrip()
+        .splitlines()[-1 if command == "list" else 6]
+        .endswith(
+            "Too many mails were refused: 11 of the last 200. It said: 5.7.1 Blocked: 100 % spam"
+        )
+    )
+
+
+def test_reason_without_facts_is_told_as_it_is(run: Run, sessions: Sessions) -> None:
+    run("new", "Hello")
+    with sessions() as session:
+        get_newsletter(session, 1).reason = "6 % were refused."
+
+    rows = json.loads(run("list", "--json").output)
+
+    assert [row["reason"] for row in rows] == ["6 % were refused."]
+
+
+def test_what_cannot_be_done_now_says_what_can(run: Run) -> None:
+    run("new", "Hello")
+
+    answer = run("pause", "1")
+
+    assert (answer.exit_code, answer.output) == (
+        1,
+        (
+            "Error: The newsletter is a draft, so it cannot be paused. "
+            "Nothing of it leaves before somebody approves it.\n"
+        ),
+    )
 
 
 def _add_delivery(session: Session, newsletter_id: int, number: int, **facts: object) -> None:
@@ -168,7 +214,7 @@ def test_deliveries_tells_what_the_server_said(run: Run, sent: int) -> None:
 
 
 def test_deliveries_goes_on_after_a_number(run: Run, sent: int) -> None:
-    first = json.loads(run("deliveries", str(sent), "--limit", "2", "--json").output)
+    first = json.loads(run("deliveries", str(sent), "--limit", "2", "--json").stdout)
 
     rest = json.loads(
         run("deliveries", str(sent), "--after", str(first[-1]["id"]), "--json").output
@@ -179,10 +225,18 @@ def test_deliveries_goes_on_after_a_number(run: Run, sent: int) -> None:
     ]
 
 
+@pytest.mark.parametrize(("limit", "says"), [("2", "go on with --after 2."), ("3", "")])
+def test_deliveries_says_how_to_go_on(run: Run, sent: int, limit: str, says: str) -> None:
+    answer = run("deliveries", str(sent), "--limit", limit)
+
+    assert len(answer.stdout.splitlines()) == 1 + int(limit)
+    assert answer.stderr == (f"There are more: {says}\n" if says else "")
+
+
 def test_leave_calls_the_second_copy_off(run: Run, sessions: Sessions, sent: int) -> None:
     answer = run("leave", str(sent))
 
-    assert answer.output == "1 mails of unknown fate are left as they are.\n"
+    assert answer.output == "1 mail of unknown fate is left as it is.\n"
     with sessions() as session:
         (unknown,) = session.scalars(
             select(Delivery).where(Delivery.state == DeliveryState.UNKNOWN)

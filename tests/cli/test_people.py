@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import func, select
 
 from mailer.cli import main
+from mailer.domain.consent import SubscriberState
 from mailer.domain.website import as_json, read_website
 from mailer.storage.audit import AuditEntry
 from mailer.storage.consents import Consent
@@ -178,6 +179,20 @@ def test_export_prints_whom_was_asked_for(run: Run, sessions: Sessions) -> None:
     assert [line.split(",")[0] for line in lines] == ["address", "b@example.org"]
 
 
+def test_export_takes_several_states(run: Run, sessions: Sessions) -> None:
+    run("import", "subscribers", "-", stdin="a@example.org\nb@example.org\nc@example.org")
+    with sessions() as session:
+        people = session.scalars(select(Subscriber).order_by(Subscriber.id)).all()
+        people[0].state, people[1].state = SubscriberState.BOUNCED, SubscriberState.COMPLAINED
+
+    answer = run("export", "subscribers", "--state", "complained", "--state", "bounced", "--json")
+
+    assert [(one["address"], one["state"]) for one in json.loads(answer.output)] == [
+        ("a@example.org", "bounced"),
+        ("b@example.org", "complained"),
+    ]
+
+
 def test_export_to_a_file_is_for_its_owner_only(run: Run, tmp_path: Path) -> None:
     run("import", "subscribers", "-", stdin="a@example.org")
     output = tmp_path / "list.csv"
@@ -185,7 +200,7 @@ def test_export_to_a_file_is_for_its_owner_only(run: Run, tmp_path: Path) -> Non
 
     answer = run("export", "subscribers", "--output", str(output))
 
-    assert answer.output == f"1 people were written to {output}.\n"
+    assert answer.output == f"1 person was written to {output}.\n"
     assert output.read_bytes().startswith(b"\xef\xbb\xbfaddress,state,")
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
 
@@ -207,7 +222,7 @@ def test_export_as_data_to_a_file(run: Run, tmp_path: Path) -> None:
 
     answer = run("export", "subscribers", "--json", "--output", str(output))
 
-    assert answer.output == f"1 people were written to {output}.\n"
+    assert answer.output == f"1 person was written to {output}.\n"
     assert [one["address"] for one in json.loads(output.read_text("utf-8"))] == ["a@example.org"]
 
 

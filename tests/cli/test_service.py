@@ -11,11 +11,13 @@ from click.testing import CliRunner, Result
 from mailer.boot import Parts
 from mailer.cli import main
 from mailer.config import load
+from mailer.domain.association import Association
 from mailer.storage.db import open_engine
 from mailer.storage.languages import list_content_languages
 from mailer.storage.plans import list_plans
+from mailer.storage.settings import get_association
 from mailer.storage.users import count_users
-from mailer.usecases.users import NewUser, add_first, ensure_roles
+from mailer.usecases.users import NewUser, add_first, add_user, ensure_roles
 from tests.service import Installation, install, run_service
 from tests.sinks import free_port
 
@@ -95,6 +97,29 @@ def test_init_writes_nothing_that_cannot_be_used(
     assert answer.exit_code == 1
     assert f"  - {key}: expected " in answer.output
     assert list(Path().iterdir()) == []
+
+
+def test_init_keeps_the_name_on_one_line(mailer: Mailer) -> None:
+    """A name that was wrapped where it was copied from would make every mail unbuildable."""
+    mailer("init", "--name", "Your\n   association")
+
+    parts = Parts(load(Path("config.toml")))
+    with parts.reading() as session:
+        assert get_association(session) == Association("Your association")
+
+
+def test_folder_without_a_configuration_says_where_to_go(mailer: Mailer) -> None:
+    answer = mailer("newsletter", "list")
+
+    assert (answer.exit_code, answer.output.splitlines()[1:]) == (
+        1,
+        [
+            (
+                "  - there is no config.toml here: go to its folder, or name it with --config or "
+                "in MAILER_CONFIG; `mailer init` makes a new installation"
+            )
+        ],
+    )
 
 
 def test_init_says_that_a_folder_is_missing(mailer: Mailer) -> None:
@@ -186,6 +211,23 @@ def test_doctor_looks_at_the_sender(mailer: Mailer, sender: str, is_good: bool) 
 
     found = [one["ok"] for one in json.loads(answer.output) if sender in one["what"]]
     assert found == [is_good]
+
+
+@pytest.mark.parametrize(("others", "says"), [(0, "1 coordinator"), (1, "2 coordinators")])
+def test_doctor_counts_coordinators(mailer: Mailer, others: int, says: str) -> None:
+    code = read_code(mailer("init", "--name", "MigAct").output)
+    parts = Parts(load(Path("config.toml")))
+    with parts.sessions() as session:
+        new = NewUser("eva@example.org", "Eva", "admin")
+        add_first(session, code, new, PASSWORD, parts.clock())
+        for number in range(others):
+            other = NewUser(f"{number}@example.org", "Ida", "editor")
+            add_user(session, other, PASSWORD, "test", parts.clock())
+
+    found = [one["what"] for one in json.loads(mailer("doctor", "--json").output)]
+
+    assert f"{says} can sign in." in found
+    assert "The footer of every mail names the sender: MigAct" in found
 
 
 @pytest.fixture

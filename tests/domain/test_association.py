@@ -21,5 +21,13 @@ def test_signature_has_what_there_is(association: Association, line: str) -> Non
     assert association.signature() == line
 
 
+def test_tidied_has_a_line_for_each_but_keeps_paragraphs() -> None:
+    association = Association(" Mig\nAct ", address="Dlouhá 1\r\nPraha", about="One.\n\nTwo.\n")
+
+    assert association.tidied() == Association(
+        "Mig Act", address="Dlouhá 1 Praha", about="One.\n\nTwo."
+    )
+
+
 def test_mask_keeps_the_first_letter_and_the_domain() -> None:
     assert mask("anna@seznam.cz") == "a***@seznam.cz"

@@ -11,6 +11,7 @@ from mailer.domain.feedback import (
     FeedbackKind,
     after_feedback,
     is_dead_address,
+    is_outlived,
     is_worn_out,
     may_give_up,
     must_wait,
@@ -146,3 +147,12 @@ def test_soft_bounces_fade_away(days_ago: list[int], delivered: int | None, is_o
     delivered_at = None if delivered is None else NOW - timedelta(days=delivered)
 
     assert is_worn_out(moments, delivered_at, NOW) == is_over
+
+
+@pytest.mark.parametrize(
+    ("hours_later", "is_over"), [(None, False), (-1, False), (0, False), (1, True)]
+)
+def test_dead_address_lives_when_it_took_mail_later(hours_later: int | None, is_over: bool) -> None:
+    arrived_at = None if hours_later is None else NOW + timedelta(hours=hours_later)
+
+    assert is_outlived(NOW, arrived_at) == is_over

@@ -11,12 +11,12 @@ from mailer.domain.newsletter import (
     LONGEST_LIFE,
     SHORTEST_LIFE,
     NewsletterState,
+    check_edit,
     check_move,
     check_resume,
     check_retry,
     earliest_departure,
     last_departure,
-    may_edit,
 )
 
 NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
@@ -58,7 +58,48 @@ def test_everything_else_can_be_cancelled(state: NewsletterState) -> None:
 def test_what_has_begun_to_leave_is_never_a_draft_again(state: NewsletterState) -> None:
     with pytest.raises(WrongState):
         check_move(state, _S.DRAFT)
-    assert not may_edit(state)
+    with pytest.raises(WrongState):
+        check_edit(state)
+
+
+@pytest.mark.parametrize(
+    ("state", "check", "says"),
+    [
+        (
+            _S.DRAFT,
+            lambda state: check_move(state, _S.PAUSED),
+            (
+                "The newsletter is a draft, so it cannot be paused. "
+                "Nothing of it leaves before somebody approves it."
+            ),
+        ),
+        (
+            _S.SCHEDULED,
+            check_edit,
+            (
+                "The newsletter is approved, so it cannot be edited. "
+                "Stop it first; then it is a draft again."
+            ),
+        ),
+        (
+            _S.SENDING,
+            check_resume,
+            "The newsletter is being sent, so it cannot be resumed. It can be paused or cancelled.",
+        ),
+        (
+            _S.CANCELLED,
+            check_retry,
+            "The newsletter is cancelled, so it cannot be tried again. Make a new one.",
+        ),
+    ],
+)
+def test_what_is_refused_says_what_to_do_instead(
+    state: NewsletterState, check: Callable[[NewsletterState], None], says: str
+) -> None:
+    with pytest.raises(WrongState) as caught:
+        check(state)
+
+    assert str(caught.value) == says
 
 
 def test_what_nobody_approved_is_missed_and_may_be_taken_up_again_only_as_a_draft() -> None:

@@ -5,33 +5,46 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from random import Random
 from typing import Protocol
 
+from sqlalchemy import false, func, or_, select
+
+from mailer.domain.delivery import DeliveryState
+from mailer.storage.deliveries import Delivery
 from tests.fleet import (
     CONNECTIONS,
     WINDOW,
     WORKERS,
+    is_alive,
     kill_worker,
     list_children,
     run_celery,
     run_dispatcher,
 )
-from tests.service import Installation, fork_worker
+from tests.service import Installation, fork_worker, wait_until
 
 WHOLE_WORKERS = 0.1
 """How many of the kills take a Celery worker with all its processes; it needs seconds to start."""
 
 
-class Crew(Protocol):
-    """Each answers how many mails it may have cut off from their answers."""
+@dataclass(frozen=True)
+class Cut:
+    """What a `kill -9` cut off from its answer: `held` mails, of the `most` that the dead may have
+    had in hand. The ledger was asked before anybody had sorted them out."""
 
-    def kill_one(self, chance: Random) -> int:
+    held: int
+    most: int
+
+
+class Crew(Protocol):
+    def kill_one(self, chance: Random) -> Cut:
         """`kill -9` for one of them, and another in its place."""
         ...
 
-    def kill_all(self) -> int: ...
+    def kill_all(self) -> list[Cut]: ...
 
 
 class Workers:
@@ -41,15 +54,21 @@ class Workers:
         self._installation, self._connections = installation, connections
         self._running = [fork_worker(installation) for _ in range(number)]
 
-    def kill_one(self, chance: Random) -> int:
-        _kill(self._running.pop(chance.randrange(len(self._running))))
-        self._running.append(fork_worker(self._installation))
-        return self._connections
+    def kill_one(self, chance: Random) -> Cut:
+        cut = self._kill(self._running.pop(chance.randrange(len(self._running))))
+        successor = fork_worker(self._installation)
+        self._running.append(successor)
+        # Where several are at work, most kills would hit one that has not begun.
+        wait_until(lambda: _count_held(self._installation, successor.pid), self._installation.said)
+        return cut
 
-    def kill_all(self) -> int:
-        for process in self._running:
-            _kill(process)
-        return self._connections * len(self._running)
+    def kill_all(self) -> list[Cut]:
+        return [self._kill(process) for process in self._running]
+
+    def _kill(self, process: BaseProcess) -> Cut:
+        process.kill()
+        process.join()
+        return Cut(_count_held(self._installation, process.pid), self._connections)
 
 
 class CeleryWorkers:
@@ -60,25 +79,41 @@ class CeleryWorkers:
         self._installation, self._seats = installation, seats
         self._running = [seat.enter_context(run_celery(installation)) for seat in seats]
 
-    def kill_one(self, chance: Random) -> int:
+    def kill_one(self, chance: Random) -> Cut:
         turn = chance.randrange(len(self._seats))
         if chance.random() < WHOLE_WORKERS:
             return self._replace(turn)
-        processes = list_children(self._running[turn])
-        if processes:
-            os.kill(chance.choice(processes), signal.SIGKILL)
-        return CONNECTIONS
+        pid = chance.choice(self._wait_for_busy(turn))
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not is_alive(pid))
+        return Cut(_count_held(self._installation, pid), CONNECTIONS)
 
-    def kill_all(self) -> int:
-        for worker in self._running:
-            kill_worker(worker)
-        return WINDOW * len(self._running)
+    def kill_all(self) -> list[Cut]:
+        return [self._kill(worker) for worker in self._running]
 
-    def _replace(self, turn: int) -> int:
-        kill_worker(self._running[turn])
+    def _wait_for_busy(self, turn: int) -> list[int]:
+        """The processes of that worker that hand mail over. The successor of the last one takes
+        its time, and its sibling may be between two tasks."""
+        busy: list[int] = []
+
+        def look() -> bool:
+            processes = [pid for pid in list_children(self._running[turn]) if is_alive(pid)]
+            busy[:] = [pid for pid in processes if _count_held(self._installation, pid)]
+            return bool(busy)
+
+        wait_until(look, self._installation.said)
+        return busy
+
+    def _replace(self, turn: int) -> Cut:
+        cut = self._kill(self._running[turn])
         self._seats[turn].close()
         self._running[turn] = self._seats[turn].enter_context(run_celery(self._installation))
-        return WINDOW
+        return cut
+
+    def _kill(self, worker: BaseProcess) -> Cut:
+        processes = list_children(worker)
+        kill_worker(worker)
+        return Cut(_count_held(self._installation, *processes), WINDOW)
 
 
 @contextmanager
@@ -90,6 +125,9 @@ def hire_celery(installation: Installation) -> Iterator[CeleryWorkers]:
         )
 
 
-def _kill(process: BaseProcess) -> None:
-    process.kill()
-    process.join()
+def _count_held(installation: Installation, *pids: int | None) -> int:
+    """How many mails these processes were handing over, as the ledger has it."""
+    is_theirs = or_(false(), *(Delivery.lease_owner.contains(f":{pid}:") for pid in pids))
+    query = select(func.count()).where(Delivery.state == DeliveryState.HANDING_OFF, is_theirs)
+    with installation.parts.sessions() as session:
+        return session.scalar(query) or 0

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from mailer.boot import Parts
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
+from mailer.domain.pausing import REFUSED_IN_A_ROW
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Attempt
 from mailer.storage.newsletters import get_newsletter
@@ -157,7 +158,8 @@ def test_newsletter_that_is_refused_ten_times_in_a_row_pauses(
     assert 10 <= account.count(DeliveryState.REJECTED) <= 11
     assert account.count(DeliveryState.QUEUED) == 30 - account.count(DeliveryState.REJECTED)
     assert newsletter.state == "paused"
-    assert newsletter.reason.endswith("were refused. The last answer: 5.7.1 looks like spam")
+    assert newsletter.reason == REFUSED_IN_A_ROW
+    assert (newsletter.reason_facts or {})["said"] == "5.7.1 looks like spam"
 
 
 @pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA", "."])

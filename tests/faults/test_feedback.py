@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from mailer import clock
 from mailer.boot import Parts
@@ -19,9 +21,10 @@ from mailer.domain.feedback import PARKED, Feedback, FeedbackKind
 from mailer.providers.base import Mail
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
+from mailer.storage.feedback import KeptFeedback
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, is_suppressed
-from mailer.usecases import feedback
+from mailer.usecases import feedback, personal_data
 from mailer.web.app import create_app
 from tests.faults.workers import ALL_AT_ONCE, Install, Watch, add_readers, list_readers
 from tests.letters import start_letter
@@ -297,6 +300,116 @@ def test_what_is_claimed_is_taken_back_from_whoever_may_pass_it_on(
     (_, row) = read_deliveries(sessions)
     assert (row.state, row.generation) == (S.QUEUED, claimed.generation + 1)
     assert not may_leave(sessions, claimed, now)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "person"),
+    [
+        (K.HARD_BOUNCE, S.BOUNCED, "bounced"),
+        (K.COMPLAINT, S.COMPLAINED, "complained"),
+        (K.UNSUBSCRIBED, S.DELIVERED, "unsubscribed"),
+    ],
+)
+def test_report_about_a_mail_whose_repeat_is_due_is_applied_at_once(
+    sessions: Sessions, now: datetime, kind: FeedbackKind, state: DeliveryState, person: str
+) -> None:
+    """Telling the person queues their open mails anew, and this is one of them."""
+    with sessions() as session:
+        add_people(session, 1, now)
+    start_letter(sessions, now)
+    with sessions() as session:
+        session.get_one(Delivery, 1).is_repeat = True
+
+    tell(sessions, kind, 1, now)
+
+    (row,) = read_deliveries(sessions)
+    assert (row.state, row.next_at, read_people(sessions)) == (state, None, [person])
+    with sessions() as session:
+        assert session.get_one(KeptFeedback, 1).applied_at == now
+
+
+@pytest.mark.parametrize(
+    ("kind", "person"),
+    [
+        (K.HARD_BOUNCE, "confirmed"),
+        (K.COMPLAINT, "unsubscribed"),
+        (K.UNSUBSCRIBED, "unsubscribed"),
+    ],
+)
+def test_who_moved_is_asked_about_by_what_a_person_says_not_by_what_a_server_says(
+    sessions: Sessions, now: datetime, kind: FeedbackKind, person: str
+) -> None:
+    """About a letter that went to their former address."""
+    with sessions() as session:
+        add_people(session, 1, now)
+    start_letter(sessions, now)
+    run_round(sessions, ScriptedSender(), now)
+    with sessions() as session:
+        reader = session.get_one(Subscriber, 1)
+        reader.address = reader.address_key = "new@example.org"
+
+    tell(sessions, kind, 1, now)
+    start_letter(sessions, now)
+    sender = ScriptedSender()
+    run_round(sessions, sender, now)
+
+    assert read_people(sessions) == [person]
+    assert len(sender.sent) == (person == "confirmed")
+    with sessions() as session:
+        dead = [
+            is_suppressed(session, address, Scope.EVERYTHING)
+            for address in ("reader0000@example.org", "new@example.org")
+        ]
+    assert dead == [kind is not K.UNSUBSCRIBED, False]
+
+
+@pytest.mark.parametrize("kind", [K.BLOCKED, K.HARD_BOUNCE, K.COMPLAINT])
+@pytest.mark.parametrize("is_erased_first", [True, False])
+def test_who_is_erased_while_a_report_is_taken_leaves_no_words(
+    sessions: Sessions, now: datetime, kind: FeedbackKind, is_erased_first: bool
+) -> None:
+    """Whichever of the two begins is waited for by the other."""
+    with sessions() as session:
+        add_people(session, 1, now)
+    start_letter(sessions, now)
+    run_round(sessions, ScriptedSender(), now)
+    words = "550 5.7.1 <reader0000@example.org>: no"
+    said = Feedback("brevo", "one", kind, now, delivery_id=1, text=words)
+
+    def take(session: Session) -> None:
+        feedback.take(session, [said], now)
+
+    def erase(session: Session) -> None:
+        reader = session.get_one(Subscriber, 1)
+        personal_data.erase(session, reader, who="subscriber", now=now)
+
+    first, second = (erase, take) if is_erased_first else (take, erase)
+    run_beside(sessions, first, second)
+
+    (row,) = read_deliveries(sessions)
+    with sessions() as session:
+        kept = session.get_one(KeptFeedback, 1)
+        left = (row.address, row.last_text, kept.text, kept.address_key, kept.applied_at)
+    assert left == ("", "", "", "", now)
+    assert read_people(sessions) == []
+
+
+def run_beside(
+    sessions: Sessions, first: Callable[[Session], None], second: Callable[[Session], None]
+) -> None:
+    """Begin the second while the first has not committed yet."""
+
+    def run_second() -> None:
+        with sessions() as session:
+            second(session)
+
+    with ThreadPoolExecutor(1) as pool:
+        with sessions() as session:
+            first(session)
+            session.flush()
+            beside = pool.submit(run_second)
+            wait([beside], 0.3)
+        beside.result(30)
 
 
 def test_mail_that_never_turns_up_does_not_fill_the_queue(

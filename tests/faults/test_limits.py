@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from mailer.domain.delivery import DeliveryState
+from mailer.domain.pausing import NOT_TAKEN
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import get_newsletter
 from tests.faults.workers import (
@@ -80,7 +81,8 @@ def test_letter_that_is_too_big_pauses_the_newsletter_and_rejects_nobody(
     assert bodies == []
     assert read_fates(worker.parts.sessions) == NOTHING_TRIED
     assert newsletter.state == "paused"
-    assert newsletter.reason.endswith("the server takes no more than 500.")
+    assert newsletter.reason == NOT_TAKEN
+    assert (newsletter.reason_facts or {})["said"].endswith("the server takes no more than 500.")
 
 
 class Tired(ScriptedSmtp):

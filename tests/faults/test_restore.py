@@ -212,6 +212,41 @@ def test_restored_backup_is_noticed_again_when_it_is_put_back_again(
     assert list_recipients(server) == list_readers(READERS)
 
 
+def test_engine_alone_notices_a_restored_backup(
+    worker: Installation, archive: Archive, server: ScriptedSmtp
+) -> None:
+    """A process of Celery's has no timetable, and the dispatcher may not have ticked yet."""
+    newsletter_id = lose_a_day(worker, archive)
+    engine = worker.parts.build_engine()
+
+    engine.run_once()
+    engine.shut_down()
+
+    assert list_recipients(server) == list_readers(READERS)
+    assert read_state(worker, newsletter_id) == (NewsletterState.PAUSED, restores.HELD_BACK)
+
+
+def test_backup_put_back_under_a_running_worker_is_noticed_before_anything_leaves(
+    install_worker: Install, postgres_url: str, server: ScriptedSmtp
+) -> None:
+    """Nobody can do that to SQLite: the worker would go on with the file that was removed."""
+    worker, archive = install_worker(postgres_url, server.port), _of_server(postgres_url)
+    with at_work(worker):
+        wait_until(lambda: list((worker.folder / "journal").glob("*.mark")), worker.said)
+    newsletter_id = start_newsletter(worker, READERS)
+    with at_rest(worker):
+        archive.keep()
+
+    with at_work(worker):
+        wait_for_state(worker, newsletter_id, NewsletterState.SENT)
+        with at_rest(worker):
+            archive.put_back()
+        wait_for_state(worker, newsletter_id, NewsletterState.PAUSED)
+
+    assert list_recipients(server) == list_readers(READERS)
+    assert read_state(worker, newsletter_id) == (NewsletterState.PAUSED, restores.HELD_BACK)
+
+
 def is_held(worker: Installation) -> bool:
     return "No newsletter leaves" in type_command(worker, "restored").output
 

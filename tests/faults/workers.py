@@ -131,7 +131,7 @@ def read_fates(sessions: Sessions) -> set[tuple[str, int]]:
 def read_trouble(sessions: Sessions) -> str:
     """What the desk says about the provider."""
     with sessions() as session:
-        outage = find_trouble(session)
+        outage = find_trouble(session, clock.now())
         return outage.reason if outage else ""
 
 

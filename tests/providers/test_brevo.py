@@ -475,6 +475,26 @@ def test_door_closed_amid_single_mails_leaves_the_rest_for_later(
     assert down.code == 429
 
 
+def test_silence_amid_single_mails_leaves_the_rest_for_later(
+    stub: BrevoStub, sender: BrevoSender
+) -> None:
+    """Each of two mails is asked about twice; those after them have their verdict already."""
+    stub.answers.extend([BAD_VERSION, *[BrevoAnswer(503, b"")] * 4])
+
+    work, down = try_to_hand_over(sender, several(5))
+
+    assert fates(work.outcomes) == [
+        (1, Fate.UNKNOWN, 503),
+        (2, Fate.UNKNOWN, 503),
+        (3, Fate.HELD, 0),
+        (4, Fate.HELD, 0),
+        (5, Fate.HELD, 0),
+    ]
+    assert work.passed == [1, 2, 3, 4, 5]
+    assert down is not None
+    assert down.text.startswith("Brevo does not say what becomes of mails")
+
+
 def test_unreachable_service_spends_nobodys_attempt() -> None:
     with closing(sender_to(f"http://127.0.0.1:{free_port()}")) as sender:
         work, down = try_to_hand_over(sender, several(2))

@@ -80,11 +80,28 @@ def test_accounts_by_language_are_largest_first(sessions: Sessions, now: datetim
     assert (found["cs"].audience, found["cs"].open) == (2, 2)
 
 
+def test_accounts_by_language_count_a_resend_that_is_due_as_open(
+    sessions: Sessions, now: datetime
+) -> None:
+    newsletter_id = send_to(sessions, now, en=2, cs=2)
+    with sessions() as session:
+        settle(session, S.UNKNOWN, S.ACCEPTED, S.UNKNOWN, S.ACCEPTED, at=now)
+        session.get_one(Delivery, 3).next_at = None
+        for place in (2, 4):
+            session.get_one(Delivery, place).next_at = None
+        session.flush()
+
+        found = accounts.list_accounts_by_language(session, newsletter_id)
+        account = accounts.get_account(session, get_newsletter(session, newsletter_id))
+
+    assert sum(one.open for one in found.values()) == account.open == 1
+
+
 def test_next_try_is_that_of_the_first_mail_put_off(sessions: Sessions, now: datetime) -> None:
     newsletter_id = send_to(sessions, now, en=3)
     with sessions() as session:
         before = accounts.find_next_try(session, newsletter_id)
-        settle(session, S.DEFERRED, S.DEFERRED, at=now)
+        settle(session, S.DEFERRED, S.DEFERRED, S.UNKNOWN, at=now)
         for minutes, row in enumerate(session.scalars(select(Delivery).order_by(Delivery.id))):
             row.next_at = now + (30 - minutes) * A_MINUTE
         session.flush()

@@ -95,7 +95,7 @@ def test_moments_that_are_still_to_come_are_taken_for_now(session: Session, now:
 
 def test_mail_that_changed_meanwhile_is_not_moved(session: Session, now: datetime) -> None:
     mail = add_mail(session, now, DeliveryState.UNKNOWN)
-    subject = feedback.find_subject(session, mail)
+    subject = feedback.hold_subject(session, mail)
     assert subject is not None
 
     moved = [

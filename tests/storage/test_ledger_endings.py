@@ -289,6 +289,21 @@ def test_forget_fences_off_an_answer_that_is_still_to_come(
     assert (written, kept) == (False, (DeliveryState.UNKNOWN, "", "", []))
 
 
+def test_forget_fences_off_what_is_still_to_be_said_about_mail_that_arrived(
+    sessions: Sessions, newsletter_id: int, now: datetime
+) -> None:
+    claimed, *_ = claim(sessions, now)
+    assert claimed.subscriber_id
+    may_leave(sessions, claimed, now)
+    with sessions() as session:
+        ledger.record(session, claimed, Next(DeliveryState.ACCEPTED), now, outcome="accepted")
+        interventions.forget(session, claimed.subscriber_id, now, keys_of=())
+
+    with sessions() as session:
+        row = session.get_one(Delivery, claimed.id)
+        assert (row.state, row.generation) == (DeliveryState.ACCEPTED, claimed.generation + 1)
+
+
 @pytest.mark.parametrize(
     "end",
     [

@@ -89,6 +89,19 @@ def test_refusal_of_a_mail_to_the_team_suppresses_nothing(session: Session, now:
     assert (is_dead, is_suppressed(session, "", Scope.EVERYTHING)) == (False, False)
 
 
+def test_refusal_does_not_hide_a_complaint(session: Session, now: datetime) -> None:
+    reader = add_reader(session, now)
+    letters.queue(
+        session, "already", subscriber=reader, language="cs", context={}, now=now, lives=A_DAY
+    )
+    claim = claim_one(session, now)
+    reader.state = SubscriberState.COMPLAINED
+
+    is_dead = refuse(session, claim, now)
+
+    assert (is_dead, reader.state) == (True, SubscriberState.COMPLAINED)
+
+
 K, S = FeedbackKind, DeliveryState
 WORDS = "550 5.1.1 <anna@example.org>: nobody here"
 MISSING = 4_000_000
@@ -197,6 +210,44 @@ def test_bounce_of_an_old_address_leaves_the_new_one_alone(session: Session, now
     take(session, now, say(K.HARD_BOUNCE, mail, now, address=OLD))
 
     assert (reader.state, list_dead(session)) == (SubscriberState.CONFIRMED, [True, False])
+
+
+@pytest.mark.parametrize(
+    ("arrived_after", "person"),
+    [(A_DAY, SubscriberState.CONFIRMED), (-A_DAY, SubscriberState.BOUNCED)],
+)
+def test_dead_address_that_took_mail_later_lives(
+    session: Session, now: datetime, arrived_after: timedelta, person: SubscriberState
+) -> None:
+    """Bounces may come days late."""
+    reader = add_reader(session, now)
+    first, second = mail_to(session, reader, now), mail_to(session, reader, now)
+    bounced_at = now - 5 * A_DAY
+
+    take(session, now, say(K.DELIVERED, second, bounced_at + arrived_after))
+    take(session, now, say(K.HARD_BOUNCE, first, bounced_at))
+
+    is_dead = person is SubscriberState.BOUNCED
+    assert (first.state, reader.state) == (S.BOUNCED, person)
+    assert list_dead(session) == [is_dead, False]
+
+
+@pytest.mark.parametrize("kind", [K.COMPLAINT, K.UNSUBSCRIBED])
+def test_stranger_who_was_asked_by_mistake_ends_nobody_elses_subscription(
+    session: Session, now: datetime, kind: FeedbackKind
+) -> None:
+    """Somebody mistyped their new address; its owner wants no such mail."""
+    reader = add_reader(session, now)
+    address_changes.ask(session, reader, read_address(NEW), key_of(NEW), trace=TRACE, now=now)
+    mail = session.scalars(select(Delivery)).one()
+    mail.state = S.ACCEPTED
+    session.flush()
+
+    take(session, now, say(kind, mail, now, address=NEW))
+
+    assert (reader.state, list_dead(session)) == (
+        SubscriberState.CONFIRMED, [False, kind is K.COMPLAINT],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", K)
@@ -367,6 +418,32 @@ def test_complaint_that_names_no_mail_counts_for_a_reader_at_once(
     take(session, now, *said)
 
     assert (reader.state, list_dead(session)) == (SubscriberState.COMPLAINED, [True, False])
+
+
+def test_address_of_a_stranger_is_not_kept(session: Session, now: datetime) -> None:
+    said = [say(K.COMPLAINT, None, now, address=OLD), say(K.COMPLAINT, MISSING, now, address=OLD)]
+
+    take(session, now, *said)
+    first, second = session.scalars(select(KeptFeedback).order_by(KeptFeedback.id))
+    waiting = second.address_key
+    feedback.apply(session, second.id, now + PARKED)
+
+    assert waiting == key_of(OLD)
+    assert [(row.address_key, row.applied_at) for row in (first, second)] == [
+        ("", now), ("", now + PARKED),
+    ]  # fmt: skip
+
+
+def test_what_cannot_be_applied_is_given_up_after_an_hour(session: Session, now: datetime) -> None:
+    take(session, now, say(K.HARD_BOUNCE, MISSING, now, address=OLD, text=WORDS))
+    (kept,) = session.scalars(select(KeptFeedback))
+    moments = (now + PARKED - timedelta(seconds=1), now + PARKED, now + 2 * PARKED)
+
+    given_up = [feedback.give_up(session, kept.id, moment) for moment in moments]
+
+    session.refresh(kept)
+    assert given_up == [False, True, False]
+    assert (kept.text, kept.address_key, kept.applied_at) == ("", "", now + PARKED)
 
 
 @pytest.mark.parametrize("address", ["", "not an address", OLD])

@@ -1,12 +1,14 @@
 """What is held back once a database is known as a restored backup, and how it goes on."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from mailer.domain.delivery import DeliveryState
+from mailer.domain.consent import SubscriberState
+from mailer.domain.delivery import DeliveryState, Priority
 from mailer.domain.errors import Refused
 from mailer.domain.newsletter import GRACE, NewsletterState
 from mailer.message.render import Renderer
@@ -14,10 +16,12 @@ from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.lineage import Mark, find_mark
 from mailer.storage.newsletters import Newsletter, get_newsletter, list_newsletters
-from mailer.usecases import newsletters, plans, restores
+from mailer.storage.subscribers import Subscriber
+from mailer.usecases import letters, newsletters, plans, restores
 from mailer.usecases.outages import find_restore
 from tests.letters import BASE_URL, WHO, add_letter, start_letter
-from tests.people import add_people
+from tests.people import add_people, add_subscriber
+from tests.worker.engines import ScriptedSender, run_round
 
 NIGHT = timedelta(hours=12)
 WEEK = timedelta(days=7)
@@ -41,7 +45,12 @@ def read_letters(sessions: Sessions) -> list[tuple[NewsletterState, str]]:
 
 def read_states(sessions: Sessions) -> list[str]:
     with sessions() as session:
-        return [row.state.value for row in session.scalars(select(Delivery).order_by(Delivery.id))]
+        return [row.state.value for row in list_mails(session)]
+
+
+def list_mails(session: Session) -> Sequence[Delivery]:
+    to_somebody = select(Delivery).where(Delivery.address != "").order_by(Delivery.id)
+    return session.scalars(to_somebody).all()
 
 
 def approve_letter(sessions: Sessions, send_at: datetime) -> int:
@@ -170,7 +179,7 @@ def test_release_doubts_what_had_not_ended_and_takes_it_from_whoever_holds_it(
     number = release(sessions, now, resends=False)
 
     with sessions() as session:
-        rows = session.scalars(select(Delivery).order_by(Delivery.id)).all()
+        rows = list_mails(session)
         assert [row.generation for row in rows] == [1, 1, 1, 0, 0]
         assert [row.next_at for row in rows] == [None] * 5
     assert number == 3
@@ -229,3 +238,94 @@ def test_release_asks_a_person_about_an_audience_half_written_down(
 def test_release_of_nothing_is_refused(session: Session, now: datetime) -> None:
     with pytest.raises(Refused):
         restores.release(session, WHO, now, resends=True)
+
+
+def ask_in_bulk(sessions: Sessions, now: datetime) -> int:
+    with sessions() as session:
+        pending = SubscriberState.PENDING
+        reader = add_subscriber(session, "imported@example.org", now, state=pending)
+        wish = {"subscriber": reader, "language": "en", "context": {"jti": "abc"}}
+        mail = letters.queue(session, "confirm", **wish, now=now, lives=timedelta(days=1))
+        mail.priority = Priority.IN_BULK
+        session.flush()
+        return mail.id
+
+
+def test_question_asked_in_bulk_waits_while_newsletters_are_held_back(
+    sessions: Sessions, now: datetime
+) -> None:
+    ask_in_bulk(sessions, now)
+    hold_back(sessions, now)
+    sender = ScriptedSender()
+
+    run_round(sessions, sender, now)
+
+    assert sender.sent == []
+    assert read_states(sessions) == ["queued"]
+
+
+@pytest.mark.parametrize(("resends", "state"), [(True, "queued"), (False, "unknown")])
+def test_release_doubts_questions_asked_in_bulk(
+    sessions: Sessions, now: datetime, resends: bool, state: str
+) -> None:
+    ask_in_bulk(sessions, now)
+    hold_back(sessions, now)
+
+    number = release(sessions, now, resends=resends)
+
+    assert read_states(sessions) == [state]
+    assert number == (not resends)
+
+
+def test_restore_gives_no_number_of_a_lost_mail_again(sessions: Sessions, now: datetime) -> None:
+    """Message-IDs carry it, and a bounce of the lost mail may come weeks later. A backup may be
+    put back twice."""
+    lost = ask_in_bulk(sessions, now) + 1
+    numbers, floors = [lost], [0]
+
+    for moment in (now + NIGHT, now + 2 * NIGHT):
+        with sessions() as session:
+            restores.hold_back(session, now, moment)
+        numbers.append(queue_mail(sessions, moment))
+        floors.append(int(moment.timestamp() * 1_000_000))
+        release(sessions, moment + NIGHT / 2, resends=True)
+        numbers.append(queue_mail(sessions, moment))
+        floors.append(int((moment + NIGHT / 2).timestamp() * 1_000_000))
+
+    steps = [number - floor for number, floor in zip(numbers, floors, strict=True)]
+    assert steps == [lost, 1, 1, 1, 1]
+
+
+def queue_mail(sessions: Sessions, now: datetime) -> int:
+    with sessions() as session:
+        reader = session.scalars(select(Subscriber)).one()
+        wish = {"subscriber": reader, "language": "en", "context": {"jti": "abc"}}
+        mail = letters.queue(session, "confirm", **wish, now=now, lives=timedelta(days=1))
+        session.flush()
+        return mail.id
+
+
+def test_restore_holds_back_more_than_a_page_of_newsletters(
+    session: Session, now: datetime
+) -> None:
+    for _ in range(101):
+        letter = add_letter(session, now)
+        letter.state = _S.SENDING
+
+    restores.hold_back(session, now, now)
+
+    assert list_newsletters(session, _S.SENDING, limit=None) == []
+
+
+def test_failed_mails_are_not_tried_again_while_newsletters_are_held_back(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        add_people(session, 1, now)
+    newsletter_id = start_letter(sessions, now)
+    hold_back(sessions, now)
+
+    with sessions() as session:
+        letter = get_newsletter(session, newsletter_id)
+        with pytest.raises(Refused, match="restored backup"):
+            newsletters.retry(session, letter, (DeliveryState.UNKNOWN,), WHO, now)

@@ -17,6 +17,7 @@ from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.storage.plans import get_plan
 from mailer.storage.settings import save_association
+from mailer.storage.suppressions import Scope, suppress
 from mailer.usecases import events, newsletters
 from mailer.usecases.plans import make_next_issue
 from tests.letters import WHO, add_letter, prepare
@@ -88,6 +89,15 @@ def settle(desk: Desk, newsletter_id: int, *states: DeliveryState) -> None:
 def change(desk: Desk, newsletter_id: int, act: Callable[[Session, Newsletter], object]) -> None:
     with desk.sessions() as session:
         act(session, get_newsletter(session, newsletter_id))
+
+
+def bury(desk: Desk, *places: int) -> None:
+    """The addresses of these mails are dead: nothing may go there any more."""
+    mails = desk.mails()
+    with desk.sessions() as session:
+        for place in places:
+            key = mails[place].address_key
+            suppress(session, key, Scope.EVERYTHING, "bounced", desk.now)
 
 
 def fill(browser: Browser, path: str, changes: Mapping[str, str]) -> MultiDict[str, str]:

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from mailer.boot import Parts
 from mailer.config import Config
@@ -236,7 +237,15 @@ def full_disk(parts: Parts) -> Iterator[Session]:
             raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
 
 
-@pytest.mark.parametrize("open_session", [no_database, full_disk])
+@contextmanager
+def changed_meanwhile(parts: Parts) -> Iterator[Session]:
+    with parts.sessions() as session:
+        yield session
+        if session.in_transaction():
+            raise StaleDataError("the row is gone")
+
+
+@pytest.mark.parametrize("open_session", [no_database, full_disk, changed_meanwhile])
 def test_brevo_comes_again_when_the_database_is_away(
     parts: Parts, now: datetime, open_session: Callable[[Parts], AbstractContextManager[Session]]
 ) -> None:
@@ -251,6 +260,33 @@ def test_brevo_comes_again_when_the_database_is_away(
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "600")
     assert (untouched, again.status_code) == (UNTOUCHED, 200)
     assert read_fates(parts.sessions) == BURIED
+
+
+def test_events_of_a_list_are_written_down_one_by_one(parts: Parts, now: datetime) -> None:
+    """Two lists about the same people must not hold what the other waits for."""
+    number = add_mail(parts.sessions, now)
+    events = [brevo_event(name, number, ANNA, now) for name in ("delivered", "spam")]
+    written: list[str] = []
+
+    @contextmanager
+    def open_session() -> Iterator[Session]:
+        with parts.sessions() as session:
+            yield session
+            if session.in_transaction():
+                if written:
+                    raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
+                written.append("first")
+
+    app = create_app(replace(parts.web(), sessions=open_session))
+    answer = app.test_client().post(PATH, json=events)
+    first = read_fates(parts.sessions)
+    again = open_client(parts).post(PATH, json=events)
+
+    assert (answer.status_code, again.status_code) == (429, 200)
+    assert first == ([DeliveryState.DELIVERED], [SubscriberState.CONFIRMED], 1)
+    assert read_fates(parts.sessions) == (
+        [DeliveryState.COMPLAINED], [SubscriberState.COMPLAINED], 2,
+    )  # fmt: skip
 
 
 def test_burst_is_taken_without_a_cookie(parts: Parts, client: FlaskClient, now: datetime) -> None:

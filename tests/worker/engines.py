@@ -19,6 +19,7 @@ from mailer.worker.builder import Builder, Sending
 from mailer.worker.claims import USUAL_PACE, Pace
 from mailer.worker.engine import Engine
 from mailer.worker.journal import Journal
+from mailer.worker.watermark import Watermark
 from tests.letters import BASE_URL
 
 KEY = "k" * 40
@@ -89,6 +90,7 @@ def build_engine(
         owner=owner,
         presence=Presence(database, owner),
         journal=Journal(folder, owner),
+        watermark=Watermark(folder),
         pace=pace,
         stop=stop,
     )

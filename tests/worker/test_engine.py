@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -16,15 +16,16 @@ from mailer.clock import fixed
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import Priority
 from mailer.domain.newsletter import NewsletterState
-from mailer.providers.base import Fate, Mail, ProviderDown
+from mailer.providers.base import Fate, Mail, Outcome, ProviderDown, Work
 from mailer.storage.accounts import get_account
 from mailer.storage.db import Sessions, open_engine, open_sessions
 from mailer.storage.deliveries import Delivery
-from mailer.storage.newsletters import get_newsletter
+from mailer.storage.newsletters import Cohort, get_newsletter
 from mailer.storage.subscribers import Subscriber
 from mailer.usecases import letters, newsletters
 from tests.letters import WHO, start_letter
 from tests.people import add_people, add_subscriber
+from tests.storage.ledgers import claim
 from tests.worker.engines import (
     Answer,
     ScriptedSender,
@@ -301,6 +302,37 @@ def test_engine_writes_an_outcome_down_although_the_database_is_busy(
     assert (busy, len(sender.sent), states) == ([], 1, ["accepted"])
 
 
+def test_engine_lets_nothing_pass_once_the_database_was_out_of_reach(
+    sessions: Sessions, now: datetime
+) -> None:
+    """When it is back it may be a backup, and nobody has looked yet."""
+    with sessions() as session:
+        add_people(session, 2, now)
+    start_letter(sessions, now)
+    passed: list[frozenset[int]] = []
+    is_away = [False]
+
+    class TwoLines(ScriptedSender):
+        def send(self, work: Work) -> None:
+            mails = [mail for mail in (work.take(), work.take()) if mail]
+            for is_away[0], mail in zip((True, False), mails, strict=True):
+                passed.append(work.commit([], [mail.key]))
+            work.commit([Outcome(mail.key, Fate.HELD) for mail in mails], [])
+
+    @contextmanager
+    def away_for_once() -> Iterator[Session]:
+        with sessions() as session:
+            yield session
+            if is_away[0]:
+                raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+
+    with at_work(away_for_once, TwoLines(), now) as engine:
+        engine.run_once()
+
+    assert passed == [frozenset(), frozenset()]
+    assert [row.state.value for row in read_deliveries(sessions)] == ["queued", "queued"]
+
+
 def test_engine_remembers_outcomes_that_it_can_write_nowhere(
     sessions: Sessions, now: datetime, tmp_path: Path
 ) -> None:
@@ -316,7 +348,7 @@ def test_engine_remembers_outcomes_that_it_can_write_nowhere(
     def full_disk() -> Iterator[Session]:
         with sessions() as session:
             yield session
-            if sender.sent and in_the_way.exists():
+            if sender.sent and in_the_way.is_file():
                 raise OperationalError("COMMIT", {}, Exception("database or disk is full"))
 
     engine = build_engine(full_disk, sender, fixed(now), in_the_way)
@@ -329,6 +361,47 @@ def test_engine_remembers_outcomes_that_it_can_write_nowhere(
     assert held == ["handing_off", "claimed", "claimed"]
     assert [row.state.value for row in read_deliveries(sessions)] == ["accepted"] * 3
     assert len(sender.sent) == 3
+
+
+def test_engine_settles_nothing_for_whoever_has_the_number_of_a_lost_mail(
+    sessions: Sessions, now: datetime, tmp_path: Path
+) -> None:
+    with sessions() as session:
+        add_people(session, 1, now)
+    start_letter(sessions, now)
+    (lost,) = claim(sessions, now)
+    in_the_way = tmp_path / "journal"
+    in_the_way.touch()
+    engine = build_engine(sessions, ScriptedSender(), fixed(now), in_the_way)
+    engine._keep([(lost, Outcome(lost.id, Fate.ACCEPTED, "dot", 250, "queued"))])
+    with sessions() as session:
+        session.execute(update(Delivery).values(created_at=now + timedelta(seconds=1)))
+
+    engine.mend()
+    engine.shut_down()
+
+    assert [row.state.value for row in read_deliveries(sessions)] == ["claimed"]
+
+
+def test_engine_that_mends_takes_no_letter_for_the_one_that_had_its_number(
+    sessions: Sessions, now: datetime, tmp_path: Path
+) -> None:
+    """A database that was put back gives the numbers of cohorts out again."""
+    with sessions() as session:
+        add_people(session, 1, now)
+    start_letter(sessions, now)
+    sender = ScriptedSender()
+    engine = build_engine(sessions, sender, fixed(now), tmp_path)
+    engine.run_once()
+    with sessions() as session:
+        session.execute(update(Cohort).values(subject="Another letter"))
+        session.execute(update(Delivery).values(state="queued", next_at=now))
+
+    engine.mend()
+    engine.run_once()
+    engine.shut_down()
+
+    assert [b"Subject: Another letter" in mail.content for mail in sender.sent] == [False, True]
 
 
 def test_engine_keeps_its_outcomes_when_a_person_pauses_at_the_same_moment(

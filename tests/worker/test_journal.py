@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from mailer import clock
 from mailer.providers.base import Fate, Outcome
@@ -150,6 +151,23 @@ def test_journal_leaves_a_mail_alone_that_was_claimed_anew(
         carried = replay(journal, sessions, now)
 
     assert (carried, read_states(sessions)) == (1, ["claimed", "queued", "queued"])
+
+
+@pytest.mark.parametrize("created_at", [None, "2026-01-01T00:00:00+00:00"])
+def test_journal_of_a_lost_database_says_nothing_about_who_has_the_number_now(
+    sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path, created_at: str | None
+) -> None:
+    with open_journal(tmp_path, "host:1:a") as dead:
+        dead.keep([accepted(claims[0])], "smtp")
+    (file,) = tmp_path.glob("*.outcomes")
+    line = json.loads(file.read_text(encoding="utf-8")) | {"created_at": created_at}
+    file.write_text(json.dumps(line) + "\n", encoding="utf-8")
+
+    with open_journal(tmp_path, "host:2:b") as journal, capture_logs() as lines:
+        replay(journal, sessions, now)
+
+    assert read_states(sessions) == ["handing_off"] * 3
+    assert [one["log_level"] for one in lines] == ["error", "info"]
 
 
 def test_journal_reads_past_a_line_that_broke_off(

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,9 +14,12 @@ from sqlalchemy.orm import Session
 from mailer import clock
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
-from mailer.domain.feedback import Feedback, FeedbackKind
+from mailer.domain.errors import NotNow
+from mailer.domain.feedback import PARKED, Feedback, FeedbackKind
 from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.domain.pausing import CALLED_SPAM, NOT_PREPARED
 from mailer.message.render import Renderer
+from mailer.message.values import Frame, Rendered
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.feedback import KeptFeedback
@@ -140,7 +144,32 @@ def test_timetable_pauses_what_the_database_refuses_to_write_down(
 
     with sessions() as session:
         newsletter = session.get_one(Newsletter, newsletter_id)
-        assert (newsletter.state, newsletter.reason) == (NewsletterState.PAUSED, words)
+        assert (newsletter.state, newsletter.reason) == (NewsletterState.PAUSED, NOT_PREPARED)
+        assert newsletter.reason_facts == {"said": words}
+
+
+def test_timetable_tries_again_what_cannot_be_written_just_now(
+    sessions: Sessions, now: datetime
+) -> None:
+    is_busy = [True]
+
+    class BusyRenderer(Renderer):
+        def letter(self, markdown: str, subject: str, preheader: str, frame: Frame) -> Rendered:
+            if is_busy and is_busy.pop():
+                raise NotNow("no more processes can be started")
+            return super().letter(markdown, subject, preheader, frame)
+
+    with sessions() as session:
+        add_people(session, 3, now)
+    newsletter_id = approve_letter(sessions, now)
+    timetable = replace(build_timetable(sessions, now), renderer=BusyRenderer())
+    stood = []
+    for _ in range(2):
+        timetable.move_newsletters()
+        with sessions() as session:
+            stood.append(session.get_one(Newsletter, newsletter_id).state)
+
+    assert stood == [NewsletterState.PREPARING, NewsletterState.SENDING]
 
 
 def test_timetable_closes_what_is_done(sessions: Sessions, now: datetime) -> None:
@@ -292,6 +321,30 @@ def test_timetable_applies_what_came_back_too_early(sessions: Sessions, now: dat
     assert (early, read_states(sessions)) == ({"handing_off": 2}, {"delivered": 2})
 
 
+def test_timetable_goes_on_after_feedback_that_cannot_be_read_and_gives_it_up(
+    sessions: Sessions, now: datetime
+) -> None:
+    """As a newer version may have left it."""
+    with sessions() as session:
+        add_people(session, 1, now)
+    start_letter(sessions, now)
+    change_deliveries(sessions, state=DeliveryState.HANDING_OFF)
+    with sessions() as session:
+        said = [Feedback("brevo", f"{n}", FeedbackKind.DELIVERED, now, 1) for n in (1, 2)]
+        feedback.take(session, said, now)
+        session.execute(text("UPDATE feedback SET kind = 'unheard of' WHERE id = 1"))
+    change_deliveries(sessions, state=DeliveryState.ACCEPTED)
+    waiting = []
+    for later in (now, now + PARKED):
+        build_timetable(sessions, later).apply_feedback()
+        with sessions() as session:
+            rows = select(KeptFeedback.id).where(KeptFeedback.applied_at.is_(None))
+            waiting.append(session.scalars(rows).all())
+
+    assert waiting == [[1], []]
+    assert read_states(sessions) == {"delivered": 1}
+
+
 def test_timetable_pauses_what_readers_call_spam_until_somebody_has_looked(
     sessions: Sessions, now: datetime
 ) -> None:
@@ -307,12 +360,13 @@ def test_timetable_pauses_what_readers_call_spam_until_somebody_has_looked(
         timetable.heed_complaints()
         with sessions() as session:
             newsletter = get_newsletter(session, newsletter_id)
-            stood.append((newsletter.state.value, newsletter.reason))
+            stood.append((newsletter.state.value, newsletter.reason, newsletter.reason_facts))
             if newsletter.state == NewsletterState.PAUSED:
                 newsletters.resume(session, newsletter, WHO, now + timedelta(seconds=1))
 
-    spam = ("paused", "3 of 12 readers reported it as spam.")
-    assert stood == [("sending", ""), spam, ("sending", ""), ("sending", "")]
+    goes_on = ("sending", "", None)
+    spam = ("paused", CALLED_SPAM, {"number": 3, "all": 12})
+    assert stood == [goes_on, spam, goes_on, goes_on]
 
 
 def complain(delivery_id: int, now: datetime) -> Feedback:

@@ -31,7 +31,12 @@ blueprint = Blueprint("dashboard", __name__)
 
 WEEKS = 8
 MISSED_LATELY = timedelta(days=14)
-_FINISHED = (NewsletterState.SENT, NewsletterState.SENDING)
+_BEGUN = (
+    NewsletterState.SENT,
+    NewsletterState.SENDING,
+    NewsletterState.PAUSED,
+    NewsletterState.CANCELLED,
+)
 _STUCK = (NewsletterState.PAUSED, NewsletterState.MISSED)
 
 
@@ -63,7 +68,8 @@ class Card:
 def show() -> str:
     """What is next, what waits, what was last."""
     cards = [_open(drafts.find_coming(session(), p, now())) for p in list_active_plans(session())]
-    last = next(iter(list_newsletters(session(), *_FINISHED, limit=1)), None)
+    begun = (one for one in list_newsletters(session(), *_BEGUN) if one.started_at)
+    last = next(begun, None)
     return render_template(
         "admin/dashboard.html",
         cards=cards,
@@ -71,7 +77,7 @@ def show() -> str:
         findings=count_open_findings(session()),
         stuck=_list_stuck(),
         silence=find_silence(session(), now()),
-        trouble=find_trouble(session()),
+        trouble=find_trouble(session(), now()),
         restore=find_restore(session()),
         last=last,
         last_groups=group_counts(accounts.get_account(session(), last)) if last else {},

@@ -18,9 +18,10 @@ from mailer.domain.progress import STATES as GROUP_STATES
 from mailer.i18n import get_language
 from mailer.storage import accounts, audit
 from mailer.storage.deliveries import Attempt, Delivery
+from mailer.storage.interventions import count_retriable
 from mailer.storage.languages import list_interface_languages
 from mailer.storage.newsletters import Newsletter, get_newsletter
-from mailer.web.admin.newsletter_words import GROUPS, KINDS, SERVER_STATES, STATES
+from mailer.web.admin.newsletter_words import GROUPS, KINDS, LOOKS, REPORTED, SERVER_STATES, STATES
 from mailer.web.admin.newsletters import UNDER_WAY
 from mailer.web.auth import requires
 from mailer.web.converters import read_row_number
@@ -37,7 +38,15 @@ _RETRIED_OF = {
     Group.UNKNOWN: DeliveryState.UNKNOWN,
     Group.EXPIRED: DeliveryState.EXPIRED,
 }
-_OPEN_TO_ALL = frozenset({NewsletterState.SENDING, NewsletterState.SENT})
+_OPEN_TO_ALL = frozenset(
+    {
+        NewsletterState.SENDING,
+        NewsletterState.SENT,
+        NewsletterState.PAUSED,
+        NewsletterState.CANCELLED,
+    }
+)
+"""The mails that left link to their copies, whatever came after."""
 
 
 @blueprint.get("/desk/newsletters/<int:newsletter_id>/report")
@@ -56,7 +65,8 @@ def show(newsletter_id: int) -> AnyResponse | str:
         skipped=account.count(*GROUP_STATES[Group.SKIPPED]),
         by_language=accounts.list_accounts_by_language(session(), newsletter_id),
         left=_count_left(newsletter),
-        failed=account.count(*RETRIED),
+        retriable=count_retriable(session(), newsletter_id, RETRIED),
+        looks=LOOKS,
         copies=_list_copies(newsletter),
         entries=audit.list_about(session(), "newsletter", newsletter_id),
         group_words=GROUPS,
@@ -81,6 +91,7 @@ def show_recipients(newsletter_id: int) -> str:
         limit=PER_PAGE + 1,
     )
     is_more, found = len(found) > PER_PAGE, found[:PER_PAGE]
+    retried = _RETRIED_OF.get(group) if group else None
     next_url = url_for(
         ".show_recipients",
         newsletter_id=newsletter_id,
@@ -101,7 +112,10 @@ def show_recipients(newsletter_id: int) -> str:
         group_of=group_of,
         group_words=GROUPS,
         server_states=SERVER_STATES,
-        retried=_RETRIED_OF.get(group, "") if group else "",
+        reported=REPORTED,
+        retried=retried,
+        retriable=count_retriable(session(), newsletter_id, [retried], lang) if retried else 0,
+        waiting_unknown=any(one.state == DeliveryState.UNKNOWN and one.next_at for one in found),
         next_url=next_url if is_more else "",
     )
 

@@ -29,7 +29,7 @@ from mailer.web.admin.forecast_words import (
     say_number,
     say_used_up,
 )
-from mailer.web.admin.newsletter_words import GROUPS, STATES
+from mailer.web.admin.newsletter_words import GROUPS, LOOKS, STATES
 from mailer.web.admin.newsletters import UNDER_WAY, go
 from mailer.web.auth import requires, who
 from mailer.web.parts import _, now, parts, session, words
@@ -154,17 +154,17 @@ def leave(newsletter_id: int) -> Response:
     return _sort_out(newsletter_id, newsletters.leave)
 
 
-def _retry(session: Session, newsletter: Newsletter, who: str, now: datetime) -> int:
+def _retry(session: Session, newsletter: Newsletter, who: str, now: datetime, language: str) -> int:
     wanted = request.form.getlist("state")
     states = tuple(state for state in DeliveryState if state.value in wanted) or RETRIED
-    return newsletters.retry(session, newsletter, states, who, now)
+    return newsletters.retry(session, newsletter, states, who, now, language)
 
 
 def _sort_out(
-    newsletter_id: int, act: Callable[[Session, Newsletter, str, datetime], int]
+    newsletter_id: int, act: Callable[[Session, Newsletter, str, datetime, str], int]
 ) -> Response:
     newsletter = get_newsletter(session(), newsletter_id)
-    number = act(session(), newsletter, who(), now())
+    number = act(session(), newsletter, who(), now(), request.form.get("language", ""))
     flash(words().plural("Done for %(num)d mail.", "Done for %(num)d mails.", number))
     return redirect(
         url_for("newsletter_report.show", newsletter_id=newsletter_id), HTTPStatus.SEE_OTHER
@@ -187,6 +187,7 @@ def _facts(newsletter: Newsletter) -> dict[str, object]:
         "groups": group_counts(standing.account),
         "group_words": GROUPS,
         "states": STATES,
+        "looks": LOOKS,
         "readers": _count_readers(newsletter),
         "countdown": _count_down(newsletter),
         "poll": _choose_poll(newsletter),
@@ -215,18 +216,27 @@ def _count_readers(newsletter: Newsletter) -> dict[str, int]:
 
 def _look(newsletter: Newsletter) -> Standing:
     account = accounts.get_account(session(), newsletter)
+    outlook = look_ahead(session(), newsletter, account, _limits(), now())
     return Standing(
         newsletter=newsletter,
         account=account,
         by_language=accounts.list_accounts_by_language(session(), newsletter.id),
         percent=percent_done(account),
-        outlook=look_ahead(session(), newsletter, account, _limits(), now()),
-        next_try_at=accounts.find_next_try(session(), newsletter.id),
+        outlook=outlook,
+        next_try_at=_find_next_try(newsletter, outlook),
         silence=find_silence(session(), now()),
-        trouble=find_trouble(session()),
+        trouble=find_trouble(session(), now()),
         restore=find_restore(session()),
         paused=_find_pause(newsletter),
     )
+
+
+def _find_next_try(newsletter: Newsletter, outlook: Outlook) -> datetime | None:
+    """When those that were put off are tried again: not before a limit lets them."""
+    if newsletter.state != NewsletterState.SENDING:
+        return None
+    due_at, opens_at = accounts.find_next_try(session(), newsletter.id), outlook.force.opens_at
+    return max(due_at, opens_at) if due_at and opens_at else due_at
 
 
 def _limits() -> Limits:

@@ -10,6 +10,7 @@ from babel.dates import format_timedelta
 
 from mailer.domain.coverage import Cover
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
+from mailer.domain.pausing import CALLED_SPAM, REFUSED_IN_A_ROW, REFUSED_LATELY
 from mailer.domain.progress import Group
 from mailer.i18n import get_locale
 from mailer.message.vocabulary import N_
@@ -36,8 +37,12 @@ KINDS: Mapping[NewsletterKind, str] = {
 }
 
 GROUPS: Mapping[Group, tuple[str, str, str]] = {
-    Group.ACCEPTED: (N_("accepted"), "green", N_("The readers' mail servers took it.")),
-    Group.BOUNCED: (N_("bounced"), "red", N_("The address is dead or refused it.")),
+    Group.ACCEPTED: (
+        N_("accepted"),
+        "green",
+        N_("Your mail provider, or the readers' mail server, took it."),
+    ),
+    Group.BOUNCED: (N_("bounced"), "red", N_("It came back or was refused. The list says why.")),
     Group.COMPLAINED: (N_("marked as spam"), "red", N_("They get nothing more from us.")),
     Group.WAITING: (N_("waiting"), "blue", N_("Their turn comes soon.")),
     Group.LATER: (N_("put off"), "yellow", N_("The server asked us to come back later.")),
@@ -106,6 +111,11 @@ ACTIONS = (
 """What the log says about newsletters, and who may say it besides people."""
 
 REASONS = (
+    N_("Too many mails were refused one after another: %(number)s."),
+    N_("Too many mails were refused: %(number)s of the last %(all)s."),
+    N_("Too many readers reported it as spam: %(number)s of %(all)s."),
+    N_("The mail server cannot take this letter. It may be too big."),
+    N_("It could not be prepared for sending."),
     N_("Nothing new for anybody."),
     N_("Its time passed while the service was not running."),
     N_("nothing new"),
@@ -114,7 +124,22 @@ REASONS = (
     N_("too late"),
     N_("erased"),
 )
-"""Why a newsletter or a mail stands as it does, in the words that the ledger keeps."""
+"""Why a newsletter or a mail stands as it does, in the words that the ledger keeps; what pauses a
+newsletter by itself as in `domain/pausing`."""
+
+
+REPORTED: Mapping[str, str] = {
+    "abuse": N_("The reader marked it as spam in their mail program."),
+}
+"""Whole answers that are codes (RFC 5965: feedback types), in words."""
+
+_LOOK_AT_REFUSED = N_("Look at the list of those refused, then press Go on.")
+LOOKS: Mapping[str, tuple[Group, str]] = {
+    REFUSED_IN_A_ROW: (Group.BOUNCED, _LOOK_AT_REFUSED),
+    REFUSED_LATELY: (Group.BOUNCED, _LOOK_AT_REFUSED),
+    CALLED_SPAM: (Group.COMPLAINED, N_("Look at the list of those who reported it, then decide.")),
+}
+"""What to look at before a newsletter goes on that was paused for that reason."""
 
 
 def how_long(duration: timedelta, lang: str) -> str:

@@ -95,8 +95,9 @@ def change_association() -> Page:
         return render_template("admin/settings/association.html", form=form)
     form = AssociationForm(request.form)
     if form.validate():
+        typed = {name: value or "" for name, value in form.data.items()}
         try:
-            settings.change_association(session(), Association(**form.data), who(), now())
+            settings.change_association(session(), Association(**typed), who(), now())
         except Invalid as error:
             show_mistake(form, error)
         else:

@@ -31,7 +31,7 @@ from mailer.storage.topics import list_topics
 from mailer.usecases import subscribers
 from mailer.usecases.addresses import read_address
 from mailer.usecases.subscriber_export import note_export, write_csv
-from mailer.web.admin.newsletter_words import GROUPS
+from mailer.web.admin.newsletter_words import GROUPS, REPORTED
 from mailer.web.admin.subscriber_forms import AddForm, EraseForm, LeaveForm
 from mailer.web.admin.subscriber_words import (
     CADENCES,
@@ -181,7 +181,7 @@ def _read_filter(values: Mapping[str, str]) -> Filter:
     state = values.get("state", "")
     return Filter(
         search=values.get("search", "").strip()[:LONGEST_SEARCH],
-        state=state if state in set(SubscriberState) else "",
+        states=(state,) if state in set(SubscriberState) else (),
         language=_code(values.get("language", "")),
         topic=_code(values.get("topic", "")),
         source=values.get("source", "")[:LONGEST_SEARCH],
@@ -238,6 +238,7 @@ def _words() -> dict[str, Any]:
         "cadences": CADENCES,
         "say_consent": say_consent,
         "mail_words": MAILS,
+        "reported": REPORTED,
         "groups": groups,
         "say_place": say_place,
     }

@@ -106,6 +106,19 @@ def test_last_sent_shows_its_sums(desk: Desk) -> None:
     assert "Last sent Hello Thu 26 Nov 2026, 09:10, Prague time 2 accepted 1 bounced" in page
 
 
+@pytest.mark.parametrize("verb", ["pause", "cancel"])
+def test_last_sent_may_have_been_stopped_half_way(desk: Desk, verb: str) -> None:
+    add_readers(desk, en=2)
+    start(desk, add_draft(desk))
+    settle(desk, 1, DeliveryState.ACCEPTED)
+    change(desk, 1, lambda s, n: getattr(newsletters, verb)(s, n, "anna", desk.now))
+
+    page = read(desk)
+
+    assert "Nothing has been sent yet." not in page
+    assert "Thu 26 Nov 2026, 09:10, Prague time 1 accepted" in page
+
+
 def test_nothing_to_do_is_said_too(desk: Desk) -> None:
     assert "Nothing waits for you." in read(desk)
 

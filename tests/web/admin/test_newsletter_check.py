@@ -56,6 +56,21 @@ def test_sentence_says_whom_it_reaches_and_who_is_left_out(desk: Desk) -> None:
     assert "Who does not get it 1 made a pause" in page
 
 
+@pytest.mark.parametrize(
+    ("lang", "words"), [("cs", "1 člověk si dal pauzu"), ("ar", "شخص واحد أوقفها مؤقتًا")]
+)
+def test_who_is_left_out_is_told_in_the_language_of_the_page(
+    desk: Desk, lang: str, words: str
+) -> None:
+    sender = desk.user("sender")
+    with desk.sessions() as session:
+        add_subscriber(session, "p@example.org", desk.now, paused_until=desk.now + GRACE)
+        session.merge(sender).language = lang
+    add_draft(desk)
+
+    assert words in say(desk.sign_in("sender").read(CHECK))
+
+
 def test_rows_lead_to_where_they_are_mended(desk: Desk) -> None:
     add_readers(desk, en=1, uk=2)
     add_draft(desk, en="Hello.")

@@ -8,6 +8,7 @@ from sqlalchemy import update
 
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.domain.pausing import REFUSED_IN_A_ROW, SENTENCES, Reason
 from mailer.domain.urgency import due_from
 from mailer.domain.when import When
 from mailer.sections.mail import Throttle
@@ -17,6 +18,7 @@ from mailer.storage.settings import save_setting
 from mailer.usecases import newsletters, restores
 from mailer.usecases.forecasts import get_limits, note_pace
 from mailer.usecases.outages import PROVIDER_TROUBLE, WORKER_TICK
+from mailer.web.admin.newsletter_words import REASONS
 from tests.web.desk import Desk
 from tests.web.newsletters import (
     ROOT,
@@ -25,6 +27,7 @@ from tests.web.newsletters import (
     add_issue,
     add_readers,
     approve,
+    bury,
     change,
     read_state,
     say,
@@ -263,6 +266,110 @@ def test_reason_of_a_pause_stands_first(desk: Desk) -> None:
     assert page.index("Too many bounces &lt;b&gt;.") < page.index("0 of 4 done")
 
 
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        (
+            "en",
+            "Too many mails were refused one after another: 12. It said: 550 5.7.1 <b>no</b> ",
+        ),
+        (
+            "cs",
+            "Příliš mnoho e-mailů za sebou bylo odmítnuto: 12. Odpověď zněla: 550 5.7.1 <b>no</b> ",
+        ),
+    ],
+)
+def test_pause_by_itself_is_explained_in_the_language_of_the_page(
+    desk: Desk, lang: str, words: str
+) -> None:
+    send(desk)
+    reason = Reason(REFUSED_IN_A_ROW, {"number": 12}, "550 5.7.1 <b>no</b>")
+    sender = desk.user("sender")
+    with desk.sessions() as session:
+        newsletters.pause_by_itself(session, 1, reason.sentence, desk.now, reason.facts)
+        session.merge(sender).language = lang
+    browser = desk.sign_in("sender")
+
+    pages = [browser.read(path) for path in (PROGRESS, f"{ROOT}/1/report", "/desk/")]
+
+    assert words in say(pages[0])
+    quoted = '<q lang="en" dir="auto">550 5.7.1 &lt;b&gt;no&lt;/b&gt;</q>'
+    assert [quoted in page for page in pages] == [True, True, True]
+    link = f'href="{ROOT}/1/report/recipients?group=bounced">'
+    assert [page.count(link) >= 1 for page in pages] == [True, True, False]
+
+
+def test_every_reason_of_a_pause_has_words() -> None:
+    assert set(SENTENCES) - set(REASONS) == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "minutes", "words"),
+    [
+        (421, 0, "you need to do nothing"),
+        (535, 0, "Tell the person who looks after the service."),
+        (421, 31, "Tell the person who looks after the service."),
+    ],
+)
+def test_trouble_that_needs_a_person_says_so(
+    desk: Desk, code: int, minutes: int, words: str
+) -> None:
+    send(desk)
+    with desk.sessions() as session:
+        since = desk.now - timedelta(minutes=minutes)
+        trouble = {"reason": "no", "code": code, "since": since.isoformat()}
+        save_setting(session, PROVIDER_TROUBLE, trouble, desk.now)
+
+    assert words in say(desk.sign_in("viewer").read(PROGRESS))
+
+
+def test_nobody_guesses_an_end_while_there_is_trouble(desk: Desk) -> None:
+    limit(desk, per_minute=2)
+    send(desk, readers=10)
+    with desk.sessions() as session:
+        trouble = {"reason": "no", "code": 421, "since": desk.now.isoformat()}
+        save_setting(session, PROVIDER_TROUBLE, trouble, desk.now)
+
+    assert "the last mail leaves" not in desk.sign_in("viewer").read(PROGRESS)
+
+
+@pytest.mark.parametrize(
+    ("is_paused", "used", "words"),
+    [
+        (False, 0, "tried again from Thu 26 Nov 2026, 10:10 on"),
+        (False, 10, "tried again from Fri 27 Nov 2026, 09:10 on"),
+        (True, 0, None),
+    ],
+)
+def test_next_try_is_when_it_can_be(
+    desk: Desk, is_paused: bool, used: int, words: str | None
+) -> None:
+    limit(desk, per_day=10)
+    send(desk, S.DEFERRED, S.UNKNOWN)
+    with desk.sessions() as session:
+        for mail, minutes in zip(desk.mails(), (60, 5), strict=False):
+            session.merge(mail).next_at = desk.now + timedelta(minutes=minutes)
+    if used:
+        use(desk, used, per_day=10)
+    if is_paused:
+        change(desk, 1, lambda s, n: newsletters.pause(s, n, "anna", desk.now))
+
+    page = say(desk.sign_in("viewer").read(PROGRESS))
+
+    assert (words in page) if words else ("are tried again from" not in page)
+
+
+def test_cancel_tells_what_was_lost_from_what_has_not_left(desk: Desk) -> None:
+    send(desk, S.UNKNOWN, S.ACCEPTED)
+    with desk.sessions() as session:
+        session.merge(desk.mails()[0]).next_at = desk.now + GRACE
+
+    question = say(desk.sign_in("sender").read(f"{ROOT}/1/cancel"))
+
+    assert "2 mails have not left yet." in question
+    assert "1 more, whose answer was lost, is not sent a second time." in question
+
+
 def test_trouble_with_the_provider_is_told_in_its_words(desk: Desk) -> None:
     send(desk)
     with desk.sessions() as session:
@@ -353,6 +460,50 @@ def test_retry_queues_what_failed(
     assert answer.location == f"{ROOT}/1/report"
     assert [mail.state for mail in desk.mails()] == queued
     assert read_state(desk, 1) == "sending"
+
+
+def test_retry_leaves_dead_addresses_alone(desk: Desk) -> None:
+    """Tried again, they were refused again, and ten in a row paused the newsletter."""
+    send(desk, *[S.REJECTED] * 20, readers=20)
+    bury(desk, *range(20))
+    browser = desk.sign_in("sender")
+
+    report = browser.read(f"{ROOT}/1/report")
+    listed = say(browser.read(f"{ROOT}/1/report/recipients?group=bounced"))
+    browser.post(f"{ROOT}/1/retry", page="/desk/account")
+
+    assert f"{ROOT}/1/retry" not in report
+    assert "None of these can be tried again." in listed
+    assert {mail.state for mail in desk.mails()} == {S.REJECTED}
+    assert read_state(desk, 1) == "sent"
+
+
+def test_retry_and_leave_keep_to_the_language_of_the_list(desk: Desk) -> None:
+    add_readers(desk, en=2, cs=2)
+    start(desk, add_draft(desk, en="Hello.", cs="Dobrý den."))
+    settle(desk, 1, S.EXPIRED, S.UNKNOWN, S.EXPIRED, S.UNKNOWN)
+    with desk.sessions() as session:
+        for mail in desk.mails():
+            if mail.state == S.UNKNOWN:
+                session.merge(mail).next_at = desk.now + GRACE
+    browser = desk.sign_in("sender")
+    lists = f"{ROOT}/1/report/recipients"
+
+    expired = browser.read(f"{lists}?group=expired&language=cs")
+    unknown = say(browser.read(f"{lists}?group=unknown&language=cs"))
+    browser.post(f"{ROOT}/1/retry", {"state": "expired", "language": "cs"}, page=lists)
+    browser.post(f"{ROOT}/1/leave", {"language": "cs"}, page=lists)
+
+    assert '<input type="hidden" name="language" value="cs">' in expired
+    assert "1 mail can be tried again. Where the answer was lost, readers may get two" in unknown
+    assert "Try all of these again Leave those of unknown fate" in unknown
+    states = {mail.address: (mail.state, mail.next_at is not None) for mail in desk.mails()}
+    assert states == {
+        "en0@example.org": (S.EXPIRED, False),
+        "en1@example.org": (S.UNKNOWN, True),
+        "cs0@example.org": (S.QUEUED, True),
+        "cs1@example.org": (S.UNKNOWN, False),
+    }
 
 
 def test_retry_never_repeats_what_was_accepted(desk: Desk) -> None:

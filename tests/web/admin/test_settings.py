@@ -45,12 +45,20 @@ def test_overview_says_when_the_next_digest_leaves(desk: Desk) -> None:
 def test_association_is_kept_tidy(desk: Desk) -> None:
     browser = desk.sign_in()
 
-    answer = browser.post("/desk/settings/association", ASSOCIATION | {"name": "  MigAct "})
+    answer = browser.post("/desk/settings/association", ASSOCIATION | {"name": "  Mig\r\n Act "})
 
     with desk.sessions() as session:
         association = get_association(session)
     assert (answer.status_code, answer.location) == (303, "/desk/settings")
-    assert association == Association(**ASSOCIATION | {"contact_email": "Hello@example.org"})
+    tidied = {"name": "Mig Act", "contact_email": "Hello@example.org"}
+    assert association == Association(**ASSOCIATION | tidied)
+
+
+def test_association_of_which_half_was_posted_is_empty_there(desk: Desk) -> None:
+    desk.sign_in().post("/desk/settings/association", {"name": "MigAct"})
+
+    with desk.sessions() as session:
+        assert get_association(session) == Association("MigAct")
 
 
 @pytest.mark.parametrize(

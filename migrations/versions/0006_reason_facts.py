@@ -1,0 +1,22 @@
+"""What a pause was made for, in every language.
+
+The reason of a pause by itself was an English sentence with the numbers and the server's words in
+it, which no page could translate. The sentence stands alone now, and what belongs in it beside it.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("newsletter", sa.Column("reason_facts", sa.JSON(), nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("newsletter") as batch:
+        batch.drop_column("reason_facts")
