@@ -23,7 +23,7 @@ from mailer.message.values import Rendered
 from mailer.storage import migrate
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import get_newsletter
-from mailer.usecases import newsletters
+from mailer.usecases import sending
 from tests.service import Installation, install, run_mailer
 
 CONNECTIONS = 16
@@ -48,14 +48,14 @@ class Mailing:
         parts, now = self.installation.parts, clock.now()
         with parts.sessions() as session:
             newsletter = get_newsletter(session, self.newsletter_id)
-            newsletters.resume(session, newsletter, _WHO, now)
+            sending.resume(session, newsletter, _WHO, now)
         return now
 
     def pause(self) -> None:
         parts = self.installation.parts
         with parts.sessions() as session:
             newsletter = get_newsletter(session, self.newsletter_id)
-            newsletters.pause(session, newsletter, _WHO, clock.now())
+            sending.pause(session, newsletter, _WHO, clock.now())
 
     def wait_until_sent(self) -> None:
         self._wait(lambda: self._find_state() is NewsletterState.SENT)

@@ -8,7 +8,7 @@ from mailer.domain.newsletter import GRACE
 from mailer.message.render import Renderer
 from mailer.storage.db import Sessions
 from mailer.storage.newsletters import Newsletter, get_newsletter
-from mailer.usecases import newsletters
+from mailer.usecases import newsletters, sending
 from mailer.usecases.preparing import Preparation
 from mailer.usecases.setup import set_up
 
@@ -33,7 +33,7 @@ def start_letter(sessions: Sessions, now: datetime, **texts: str) -> int:
         newsletters.approve(session, letter, None, WHO, now - GRACE)
         newsletter_id = letter.id
     with sessions() as session:
-        newsletters.start_due(session, now)
+        sending.start_due(session, now)
     prepare(sessions, newsletter_id, now)
     return newsletter_id
 

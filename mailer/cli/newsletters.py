@@ -1,10 +1,11 @@
 """Commands about newsletters: what the desk can do, for scripts and for emergencies."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TextIO
 
 import click
+from sqlalchemy.orm import Session
 
 from mailer.cli.common import (
     MOMENT,
@@ -23,7 +24,7 @@ from mailer.storage import accounts
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter, get_newsletter, list_newsletters
 from mailer.storage.plans import get_plan
-from mailer.usecases import approvals
+from mailer.usecases import approvals, sending
 from mailer.usecases import newsletters as usecases
 from mailer.usecases.approvals import Order
 from mailer.usecases.checks import check_newsletter
@@ -169,9 +170,10 @@ def send(context: click.Context, newsletter_id: int, at: datetime | None) -> Non
         click.echo(f"Goes to {people} at {say_moment(found.send_at)} (Prague).")
 
 
-def _moving(name: str, sentence: str) -> click.Command:
-    """A command that moves one newsletter by the use-case of the same name."""
-    act = getattr(usecases, name)
+def _moving(
+    name: str, act: Callable[[Session, Newsletter, str, datetime], object], sentence: str
+) -> click.Command:
+    """A command that moves one newsletter."""
 
     @click.command(name, help=sentence)
     @number
@@ -186,10 +188,12 @@ def _moving(name: str, sentence: str) -> click.Command:
     return command
 
 
-newsletter.add_command(_moving("stop", "Back to draft, before anything has left."))
-newsletter.add_command(_moving("pause", "Let no further mail leave until `resume`."))
-newsletter.add_command(_moving("resume", "Go on where it was paused."))
-newsletter.add_command(_moving("cancel", "Nobody else gets it. This cannot be undone."))
+newsletter.add_command(_moving("stop", usecases.stop, "Back to draft, before anything has left."))
+newsletter.add_command(_moving("pause", sending.pause, "Let no further mail leave until `resume`."))
+newsletter.add_command(_moving("resume", sending.resume, "Go on where it was paused."))
+newsletter.add_command(
+    _moving("cancel", sending.cancel, "Nobody else gets it. This cannot be undone.")
+)
 
 
 @newsletter.command()
@@ -209,7 +213,7 @@ def retry(context: click.Context, newsletter_id: int, states: tuple[str, ...]) -
     with parts.sessions() as session:
         found = get_newsletter(session, newsletter_id)
         chosen = tuple(DeliveryState(state) for state in states)
-        queued = usecases.retry(session, found, chosen, WHO, parts.clock())
+        queued = sending.retry(session, found, chosen, WHO, parts.clock())
     click.echo(f"{say_number(queued, 'mail', 'mails')} queued again.")
 
 
@@ -221,7 +225,7 @@ def leave(context: click.Context, newsletter_id: int) -> None:
     parts = get_parts(context)
     with parts.sessions() as session:
         found = get_newsletter(session, newsletter_id)
-        left = usecases.leave(session, found, WHO, parts.clock())
+        left = sending.leave(session, found, WHO, parts.clock())
     said = say_number(
         left,
         "mail of unknown fate is left as it is.",

@@ -13,7 +13,7 @@ from mailer.domain.newsletter import GRACE
 from mailer.message.render import Renderer
 from mailer.message.vocabulary import N_
 from mailer.storage.newsletters import Newsletter
-from mailer.usecases import newsletters
+from mailer.usecases import newsletters, sending
 from mailer.usecases.checks import Check, check_newsletter, require_ready
 
 WRONG_NUMBER = N_("Type the number of people it goes to, as it stands in the sentence above.")
@@ -50,7 +50,7 @@ def approve(
     Raises NotReadyToSend, Refused when it is no longer what the person looked at, and Invalid
     for `number` when an unusual audience was not confirmed.
     """
-    newsletters.lock(session, newsletter)
+    sending.lock(session, newsletter)
     check = check_newsletter(session, newsletter, renderer, base_url, now)
     require_ready(check)
     if order.seen is not None:

@@ -15,7 +15,7 @@ from mailer.storage import audit
 from mailer.storage.languages import list_content_languages
 from mailer.storage.newsletters import Newsletter, Variant, find_issue, list_drafts, make_slug
 from mailer.storage.plans import Plan, hold_active_plans, hold_plan
-from mailer.usecases import approvals, newsletters
+from mailer.usecases import approvals, sending
 from mailer.usecases.approvals import Order
 from mailer.usecases.notices import tell_senders
 from mailer.usecases.outages import find_restore
@@ -76,7 +76,7 @@ def miss_due_issues(session: Session, reason: str, now: datetime) -> None:
         plan.last_period = occurrence.period_key
         if find_issue(session, plan.id, occurrence.period_key) is None:
             issue = _add_issue(session, plan, occurrence, audit.CLOCK, now)
-            newsletters.miss(session, issue, reason, now)
+            sending.miss(session, issue, reason, now)
 
 
 def make_next_issue(session: Session, plan: Plan, who: str, now: datetime) -> Newsletter:
@@ -99,14 +99,14 @@ def make_next_issue(session: Session, plan: Plan, who: str, now: datetime) -> Ne
 
 def _give_up_late_drafts(session: Session, now: datetime) -> None:
     for draft in list_drafts(session):
-        if draft.send_at and newsletters.is_too_late(draft, draft.send_at, now):
-            newsletters.miss(session, draft, NOT_APPROVED, now)
+        if draft.send_at and sending.is_too_late(draft, draft.send_at, now):
+            sending.miss(session, draft, NOT_APPROVED, now)
 
 
 def _give_up_older_drafts(session: Session, issue: Newsletter, now: datetime) -> None:
     for draft in list_drafts(session):
         if draft.plan_id == issue.plan_id and (draft.period_key or "") < (issue.period_key or ""):
-            newsletters.miss(session, draft, FOLLOWED, now)
+            sending.miss(session, draft, FOLLOWED, now)
 
 
 def _offer(

@@ -17,7 +17,7 @@ from mailer.storage.lineage import Mark, hold_mark, leave_numbers_behind, raise_
 from mailer.storage.newsletters import Newsletter, list_drafts, list_newsletters
 from mailer.storage.recovery import doubt_in_bulk, doubt_open
 from mailer.storage.settings import drop_setting, save_setting
-from mailer.usecases import newsletters, plans
+from mailer.usecases import plans, sending
 from mailer.usecases.outages import RESTORED, find_restore
 
 HELD_BACK = N_("This database is a restored backup. What was sent since the backup is not known.")
@@ -51,7 +51,7 @@ def hold_back(session: Session, as_of: datetime, now: datetime) -> None:
     save_setting(session, RESTORED, as_of.isoformat(), now)
     leave_numbers_behind(session, now)
     for newsletter in _list_all(session, NewsletterState.PREPARING, NewsletterState.SENDING):
-        newsletters.pause_by_itself(session, newsletter.id, HELD_BACK, now)
+        sending.pause_by_itself(session, newsletter.id, HELD_BACK, now)
     audit.record(session, audit.CLOCK, "restore noticed", now)
 
 
@@ -71,9 +71,9 @@ def release(session: Session, who: str, now: datetime, *, resends: bool) -> int:
     doubtful = 0 if resends else _doubt_all(session, now)
     for newsletter in _list_all(session, NewsletterState.PAUSED):
         if newsletter.reason == HELD_BACK:
-            newsletters.resume(session, newsletter, who, now)
+            sending.resume(session, newsletter, who, now)
             if newsletter.state == NewsletterState.PREPARING and not resends:
-                newsletters.pause(session, newsletter, who, now, HALF_WRITTEN)
+                sending.pause(session, newsletter, who, now, HALF_WRITTEN)
     audit.record(session, who, "restore confirmed", now, resends=resends, unknown=doubtful)
     return doubtful
 
@@ -83,7 +83,7 @@ def _doubt_all(session: Session, now: datetime) -> int:
     waiting = [*_list_all(session, NewsletterState.SCHEDULED), *list_drafts(session)]
     for newsletter in waiting:
         if _is_due(newsletter, now):
-            newsletters.miss(session, newsletter, MAY_BE_SENT, now)
+            sending.miss(session, newsletter, MAY_BE_SENT, now)
     doubtful = doubt_in_bulk(session, now)
     for newsletter in _list_all(session, NewsletterState.PAUSED):
         doubtful += doubt_open(session, newsletter.id, now)

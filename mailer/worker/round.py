@@ -23,7 +23,7 @@ from mailer.providers.base import Fate, Mail, Outcome
 from mailer.storage import ledger
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Claim
-from mailer.usecases import newsletters
+from mailer.usecases import sending
 from mailer.worker.builder import Builder
 from mailer.worker.claims import Claims
 from mailer.worker.crash import crash_point
@@ -156,7 +156,7 @@ class Round:
         for newsletter_id, reason in self._pauses.items():
             with self._tools.sessions() as session:
                 now = self._tools.clock()
-                if newsletters.pause_by_itself(
+                if sending.pause_by_itself(
                     session, newsletter_id, reason.sentence, now, reason.facts
                 ):
                     log.warning("newsletter paused", newsletter=newsletter_id, reason=str(reason))

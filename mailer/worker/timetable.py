@@ -31,8 +31,8 @@ from mailer.usecases import (
     feedback,
     forecasts,
     import_drafts,
-    newsletters,
     plans,
+    sending,
     subscriptions,
 )
 from mailer.usecases.outages import WORKER_TICK
@@ -83,8 +83,8 @@ class Timetable:
     def move_newsletters(self) -> None:
         """Start what is due, write down audiences, close what is done."""
         with self.sessions() as session:
-            newsletters.start_due(session, self.clock())
-            newsletters.finish_done(session, self.clock())
+            sending.start_due(session, self.clock())
+            sending.finish_done(session, self.clock())
             preparing = [
                 newsletter.id for newsletter in list_newsletters(session, NewsletterState.PREPARING)
             ]
@@ -118,7 +118,7 @@ class Timetable:
 
     def _pause(self, newsletter_id: int, reason: Reason) -> None:
         with self.sessions() as session:
-            newsletters.pause_by_itself(
+            sending.pause_by_itself(
                 session, newsletter_id, reason.sentence, self.clock(), reason.facts
             )
 

@@ -10,7 +10,7 @@ from mailer import clock
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
 from mailer.storage.subscribers import Subscriber
-from mailer.usecases import letters, newsletters
+from mailer.usecases import letters, newsletters, sending
 from mailer.usecases.setup import set_up
 from tests.faults.workers import (
     READERS,
@@ -104,7 +104,7 @@ def test_newsletter_that_nobody_began_to_prepare_is_picked_up(
     worker = install_worker(url, sink.port)
     newsletter_id = approve_letter(worker, READERS, clock.now())
     with worker.parts.sessions() as session:
-        newsletters.start_due(session, clock.now())
+        sending.start_due(session, clock.now())
 
     send_to_the_end(worker, newsletter_id)
 

@@ -19,7 +19,7 @@ from mailer.storage.deliveries import Claim, Delivery
 from mailer.storage.newsletters import get_newsletter
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.texts import Translation
-from mailer.usecases import newsletters, subscriptions
+from mailer.usecases import newsletters, sending, subscriptions
 from mailer.usecases.consents import Trace
 from mailer.usecases.setup import set_up
 from mailer.worker.claims import Pace
@@ -201,7 +201,7 @@ def test_template_that_breaks_pauses_its_newsletter_and_nothing_else(
     tick(sessions, Renderer(tmp_path), now)
     broken_off = read_newsletter(sessions, letter.id)
     with sessions() as session:
-        newsletters.resume(session, get_newsletter(session, letter.id), WHO, now)
+        sending.resume(session, get_newsletter(session, letter.id), WHO, now)
     tick(sessions, Renderer(), now)
     mended = read_newsletter(sessions, letter.id)
 

@@ -22,7 +22,7 @@ from mailer.domain.delivery import UNKNOWN_WAIT, DeliveryState
 from mailer.domain.feedback import FeedbackKind
 from mailer.providers.base import ProviderDown
 from mailer.storage.db import open_engine, open_sessions
-from mailer.usecases import newsletters
+from mailer.usecases import sending
 from mailer.usecases.setup import set_up
 from tests.conftest import NOW
 from tests.faults.workers import add_readers
@@ -35,9 +35,7 @@ LETTERS = 2
 
 any_answers = st.lists(st.sampled_from(Answer), max_size=BATCH).map(deque)
 any_moment = st.tuples(st.integers(1, BATCH), st.sampled_from(Moment))
-any_verb = st.sampled_from(
-    [newsletters.pause, newsletters.resume, newsletters.cancel, newsletters.leave]
-)
+any_verb = st.sampled_from([sending.pause, sending.resume, sending.cancel, sending.leave])
 any_failures = st.lists(
     st.sampled_from([DeliveryState.REJECTED, DeliveryState.UNKNOWN, DeliveryState.EXPIRED]),
     min_size=1,

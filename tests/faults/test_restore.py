@@ -21,7 +21,7 @@ from mailer.domain.delivery import DeliveryState
 from mailer.domain.errors import Refused
 from mailer.domain.newsletter import NewsletterState
 from mailer.storage.newsletters import get_newsletter
-from mailer.usecases import letters, newsletters, restores
+from mailer.usecases import letters, restores, sending
 from tests.faults.workers import Install, list_readers, start_newsletter
 from tests.letters import WHO
 from tests.people import add_subscriber
@@ -156,7 +156,7 @@ def test_restored_backup_writes_to_nobody_until_a_person_has_spoken(
     assert read_state(worker, newsletter_id) == (NewsletterState.PAUSED, restores.HELD_BACK)
     assert len(advice) == 1
     with worker.parts.sessions() as session, pytest.raises(Refused, match="restored backup"):
-        newsletters.resume(session, get_newsletter(session, newsletter_id), WHO, clock.now())
+        sending.resume(session, get_newsletter(session, newsletter_id), WHO, clock.now())
 
 
 def test_restored_backup_leaves_open_mails_to_a_coordinator(

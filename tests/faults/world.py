@@ -31,7 +31,7 @@ from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Suppression
-from mailer.usecases import feedback, newsletters, subscriptions
+from mailer.usecases import feedback, sending, subscriptions
 from mailer.usecases.consents import Trace
 from mailer.worker.claims import Pace
 from mailer.worker.engine import Engine
@@ -135,9 +135,7 @@ class World:
             if row.newsletter_id == newsletter_id and row.state in states
         }
         with suppress(WrongState), self.sessions() as session:
-            newsletters.retry(
-                session, get_newsletter(session, newsletter_id), states, WHO, self.now
-            )
+            sending.retry(session, get_newsletter(session, newsletter_id), states, WHO, self.now)
             self.pardoned.update(of_these)
 
     def report(self, kind: FeedbackKind, number: int) -> None:
@@ -308,7 +306,7 @@ class World:
         for _ in range(60):
             for letter in self.list_newsletters():
                 if letter.state == NewsletterState.PAUSED:
-                    self.order(newsletters.resume, letter.id)
+                    self.order(sending.resume, letter.id)
             self.send(Plan(deque(), (-1, Moment.BEFORE_VERDICT), lambda: None))
             self.pass_time(timedelta(hours=3))
             if self._is_at_rest():

@@ -12,7 +12,7 @@ from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import get_newsletter, list_newsletters
 from mailer.storage.subscribers import Subscriber
-from mailer.usecases import newsletters
+from mailer.usecases import sending
 from tests.letters import WHO, start_letter
 from tests.people import add_subscriber
 
@@ -127,7 +127,7 @@ def test_left_counts_readers_who_went_in_that_time(sessions: Sessions, now: date
 def test_open_mails_are_counted_by_newsletter(sessions: Sessions, now: datetime) -> None:
     first, second = send_to(sessions, now, en=3), start_letter(sessions, now)
     with sessions() as session:
-        newsletters.cancel(session, get_newsletter(session, second), WHO, now)
+        sending.cancel(session, get_newsletter(session, second), WHO, now)
 
         found = accounts.count_open(session, [first, second])
 
@@ -142,9 +142,9 @@ def test_oldest_due_mail_is_of_a_newsletter_that_is_being_sent(
     with sessions() as session:
         found = [accounts.find_oldest_due(session, now - A_MINUTE)]
         found += [accounts.find_oldest_due(session, later)]
-        newsletters.pause(session, get_newsletter(session, first), WHO, now)
+        sending.pause(session, get_newsletter(session, first), WHO, now)
         found += [accounts.find_oldest_due(session, later)]
-        newsletters.pause(session, get_newsletter(session, second), WHO, now)
+        sending.pause(session, get_newsletter(session, second), WHO, now)
         found += [accounts.find_oldest_due(session, later)]
 
     assert found == [None, now, now + A_MINUTE, None]

@@ -14,7 +14,7 @@ from mailer.storage import rosters
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Cohort, CohortItem, Newsletter, ReaderKind
 from mailer.storage.rosters import Kind, Roster
-from mailer.usecases import newsletters
+from mailer.usecases import newsletters, sending
 from tests.letters import WHO, add_letter
 from tests.people import add_people, add_subscriber
 
@@ -28,7 +28,7 @@ def newsletter(session: Session, now: datetime) -> Newsletter:
     """A letter whose audience is about to be written down."""
     letter = add_letter(session, now)
     newsletters.approve(session, letter, None, WHO, now - GRACE)
-    newsletters.start_due(session, now)
+    sending.start_due(session, now)
     return letter
 
 

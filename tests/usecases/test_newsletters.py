@@ -14,7 +14,7 @@ from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import get_newsletter
 from mailer.storage.plans import get_plan
-from mailer.usecases import newsletters
+from mailer.usecases import newsletters, sending
 from mailer.usecases.plans import make_next_issue
 from mailer.usecases.setup import set_up
 from mailer.usecases.users import NewUser, add_user, ensure_roles
@@ -82,15 +82,15 @@ def test_stop_makes_it_a_draft_again(session: Session, now: datetime) -> None:
     newsletters.stop(session, letter, WHO, now)
 
     assert (letter.state, letter.approved_by) == (NewsletterState.DRAFT, "")
-    assert newsletters.start_due(session, now + LATER) == []
+    assert sending.start_due(session, now + LATER) == []
 
 
 def test_start_due_waits_for_the_time(session: Session, now: datetime) -> None:
     letter = add_letter(session, now)
     newsletters.approve(session, letter, None, WHO, now)
 
-    early = newsletters.start_due(session, now)
-    due = newsletters.start_due(session, now + GRACE)
+    early = sending.start_due(session, now)
+    due = sending.start_due(session, now + GRACE)
 
     assert (early, due) == ([], [letter.id])
     assert letter.state == NewsletterState.PREPARING
@@ -100,7 +100,7 @@ def test_start_due_asks_a_person_when_it_is_far_too_late(session: Session, now: 
     letter = add_letter(session, now)
     newsletters.approve(session, letter, None, WHO, now)
 
-    started = newsletters.start_due(session, now + timedelta(days=4))
+    started = sending.start_due(session, now + timedelta(days=4))
 
     assert started == []
     assert letter.state == NewsletterState.MISSED
@@ -113,7 +113,7 @@ def test_start_due_after_an_outage_leaves_time_for_every_mail(
     newsletters.approve(session, letter, None, WHO, now - GRACE)
     letter.expires_at = now + LATER
 
-    newsletters.start_due(session, now + 2 * LATER)
+    sending.start_due(session, now + 2 * LATER)
 
     assert letter.expires_at == now + 3 * LATER
 
@@ -125,7 +125,7 @@ def test_start_due_keeps_to_the_limit_of_the_plan(session: Session, now: datetim
     issue = make_next_issue(session, plan, WHO, now)
     newsletters.approve(session, issue, None, WHO, now - GRACE)
 
-    newsletters.start_due(session, now + LATER + timedelta(minutes=1))
+    sending.start_due(session, now + LATER + timedelta(minutes=1))
 
     assert issue.state == NewsletterState.MISSED
 
@@ -144,10 +144,10 @@ def test_approve_late_leaves_time_for_every_mail(session: Session, now: datetime
 @pytest.mark.parametrize(
     ("verb", "state"),
     [
-        (newsletters.pause, NewsletterState.DRAFT),
-        (newsletters.resume, NewsletterState.SENDING),
-        (newsletters.resume, NewsletterState.SENT),
-        (newsletters.cancel, NewsletterState.SENT),
+        (sending.pause, NewsletterState.DRAFT),
+        (sending.resume, NewsletterState.SENDING),
+        (sending.resume, NewsletterState.SENT),
+        (sending.cancel, NewsletterState.SENT),
         (newsletters.stop, NewsletterState.SENDING),
     ],
 )
@@ -188,7 +188,7 @@ def test_cancel_leaves_nothing_waiting(sessions: Sessions, now: datetime) -> Non
     newsletter_id = start_letter(sessions, now)
 
     with sessions() as session:
-        cancelled = newsletters.cancel(session, get_newsletter(session, newsletter_id), WHO, now)
+        cancelled = sending.cancel(session, get_newsletter(session, newsletter_id), WHO, now)
 
     assert cancelled == 3
     with sessions() as session:
@@ -209,10 +209,10 @@ def test_retry_queues_failed_mails_and_reopens_the_newsletter(
             strict=True,
         ):
             row.state = state
-        newsletters.finish_done(session, now)
+        sending.finish_done(session, now)
         letter = get_newsletter(session, newsletter_id)
 
-        number = newsletters.retry(session, letter, (DeliveryState.REJECTED,), WHO, now + LATER)
+        number = sending.retry(session, letter, (DeliveryState.REJECTED,), WHO, now + LATER)
 
         assert (number, letter.state) == (1, NewsletterState.SENDING)
         # Like every change of state.
@@ -223,7 +223,7 @@ def test_retry_never_repeats_an_accepted_mail(session: Session, now: datetime) -
     letter = add_letter(session, now)
 
     with pytest.raises(Refused):
-        newsletters.retry(session, letter, (DeliveryState.ACCEPTED,), WHO, now)
+        sending.retry(session, letter, (DeliveryState.ACCEPTED,), WHO, now)
 
 
 def test_finish_done_waits_for_every_mail(sessions: Sessions, now: datetime) -> None:
@@ -235,10 +235,10 @@ def test_finish_done_waits_for_every_mail(sessions: Sessions, now: datetime) -> 
         first.state = DeliveryState.ACCEPTED
         second.state, second.next_at = DeliveryState.UNKNOWN, now
 
-        early = newsletters.finish_done(session, now)
+        early = sending.finish_done(session, now)
         second.next_at = None
         session.flush()
-        done = newsletters.finish_done(session, now)
+        done = sending.finish_done(session, now)
 
         assert (early, done) == (0, 1)
         assert get_newsletter(session, newsletter_id).state == NewsletterState.SENT
@@ -270,7 +270,7 @@ def test_every_step_leaves_a_line_in_the_log(session: Session, now: datetime) ->
     letter = add_letter(session, now)
     newsletters.approve(session, letter, None, WHO, now)
     newsletters.stop(session, letter, WHO, now)
-    newsletters.cancel(session, letter, WHO, now)
+    sending.cancel(session, letter, WHO, now)
 
     actions = session.scalars(
         select(AuditEntry.action).where(AuditEntry.thing == "newsletter").order_by(AuditEntry.id)

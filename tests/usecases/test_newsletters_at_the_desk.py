@@ -16,7 +16,7 @@ from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.storage.plans import get_plan
-from mailer.usecases import newsletters
+from mailer.usecases import newsletters, sending
 from mailer.usecases.plans import make_next_issue
 from mailer.usecases.preparing import Preparation
 from mailer.usecases.setup import set_up
@@ -33,7 +33,7 @@ def edit(session: Session, letter: Newsletter, now: datetime, seen: datetime | N
 
 def finish(sessions: Sessions, now: datetime) -> None:
     with sessions() as session:
-        newsletters.finish_done(session, now)
+        sending.finish_done(session, now)
 
 
 def list_actions(session: Session, letter: Newsletter) -> list[str]:
@@ -88,14 +88,14 @@ def test_cancel_in_the_middle_of_preparing_still_adds_up(sessions: Sessions, now
         add_people(session, 5, now)
         letter = add_letter(session, now)
         newsletters.approve(session, letter, None, WHO, now - GRACE)
-        newsletters.start_due(session, now)
+        sending.start_due(session, now)
         newsletter_id = letter.id
     preparation = Preparation(newsletter_id, Renderer(), BASE_URL)
     with sessions() as session:
         preparation.step(session, now, 2)
 
     with sessions() as session:
-        newsletters.cancel(session, get_newsletter(session, newsletter_id), WHO, now)
+        sending.cancel(session, get_newsletter(session, newsletter_id), WHO, now)
 
     with sessions() as session:
         more = preparation.step(session, now, 2)
@@ -114,7 +114,7 @@ def test_a_retry_is_never_closed_by_the_clock(sessions: Sessions, now: datetime)
 
     with sessions() as session:
         letter = get_newsletter(session, newsletter_id)
-        newsletters.retry(session, letter, (DeliveryState.REJECTED,), WHO, now)
+        sending.retry(session, letter, (DeliveryState.REJECTED,), WHO, now)
         clock.start()
         clock.join(0.5)
         assert clock.is_alive()  # it saw nothing open, and waits for the row
@@ -133,7 +133,7 @@ def test_cancel_calls_off_the_resend_of_unknown_mails(sessions: Sessions, now: d
         session.scalars(select(Delivery)).one().state = DeliveryState.UNKNOWN
 
     with sessions() as session:
-        newsletters.cancel(session, get_newsletter(session, newsletter_id), WHO, now)
+        sending.cancel(session, get_newsletter(session, newsletter_id), WHO, now)
 
     with sessions() as session:
         assert not accounts.has_open(session, newsletter_id)
@@ -149,8 +149,8 @@ def test_leave_ends_the_waiting_and_the_newsletter(sessions: Sessions, now: date
 
     with sessions() as session:
         letter = get_newsletter(session, newsletter_id)
-        left = newsletters.leave(session, letter, WHO, now)
-        newsletters.finish_done(session, now)
+        left = sending.leave(session, letter, WHO, now)
+        sending.finish_done(session, now)
 
         assert (left, letter.state) == (1, NewsletterState.SENT)
         assert list_actions(session, letter)[-2:] == ["unknown mails left alone", "newsletter sent"]

@@ -22,7 +22,7 @@ from mailer.storage.newsletters import Cohort, ReaderKind, get_newsletter
 from mailer.storage.plans import get_plan
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, suppress
-from mailer.usecases import events, newsletters, preparing
+from mailer.usecases import events, newsletters, preparing, sending
 from mailer.usecases.editing import Wording, Wordings
 from mailer.usecases.events import EventEdit, SessionEdit
 from mailer.usecases.personal_data import erase
@@ -60,7 +60,7 @@ def begin_digest(session: Session, now: datetime) -> int:
     """A digest whose audience is about to be written down."""
     issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
     newsletters.approve(session, issue, now, WHO, now - GRACE)
-    newsletters.start_due(session, now)
+    sending.start_due(session, now)
     return issue.id
 
 
@@ -68,7 +68,7 @@ def begin_letter(session: Session, now: datetime) -> int:
     """A letter whose audience is about to be written down."""
     letter = add_letter(session, now)
     newsletters.approve(session, letter, None, WHO, now - GRACE)
-    newsletters.start_due(session, now)
+    sending.start_due(session, now)
     return letter.id
 
 
@@ -87,7 +87,7 @@ def accept_all(sessions: Sessions, now: datetime) -> None:
         for row in session.scalars(select(Delivery).where(Delivery.state == DeliveryState.QUEUED)):
             row.state = DeliveryState.ACCEPTED
         session.flush()
-        newsletters.finish_done(session, now)
+        sending.finish_done(session, now)
 
 
 def test_everybody_is_written_once_across_interruptions(sessions: Sessions, now: datetime) -> None:
@@ -234,7 +234,7 @@ def test_what_did_not_arrive_counts_as_not_told(sessions: Sessions, now: datetim
     add_event(sessions, now, 40, en="Far meeting")
     first = start_digest(sessions, now)
     with sessions() as session:
-        newsletters.cancel(session, get_newsletter(session, first), WHO, now)
+        sending.cancel(session, get_newsletter(session, first), WHO, now)
     later = now + timedelta(days=7)
 
     second = start_digest(sessions, later)
@@ -259,7 +259,7 @@ def test_a_meeting_cancelled_after_approval_does_not_go_out(
     with sessions() as session:
         events.withdraw(session, 2, who=WHO, now=now)
     with sessions() as session:
-        newsletters.start_due(session, now)
+        sending.start_due(session, now)
     prepare(sessions, newsletter_id, now)
 
     with sessions() as session:

@@ -17,7 +17,7 @@ from mailer.storage.deliveries import Delivery
 from mailer.storage.lineage import Mark, find_mark
 from mailer.storage.newsletters import Newsletter, get_newsletter, list_newsletters
 from mailer.storage.subscribers import Subscriber
-from mailer.usecases import letters, newsletters, plans, restores
+from mailer.usecases import letters, newsletters, plans, restores, sending
 from mailer.usecases.outages import find_restore
 from tests.letters import BASE_URL, WHO, add_letter, start_letter
 from tests.people import add_people, add_subscriber
@@ -129,7 +129,7 @@ def test_restore_holds_back_what_is_under_way_and_what_is_due(
 
     hold_back(sessions, now)
     with sessions() as session:
-        started = newsletters.start_due(session, now)
+        started = sending.start_due(session, now)
         made = plans.make_due_issues(session, Renderer(), BASE_URL, now + WEEK)
 
     assert (started, made) == ([], [])
@@ -146,7 +146,7 @@ def test_release_lets_go_on_what_it_had_stopped_and_nothing_else(
     for number in (start_letter(sessions, now), start_letter(sessions, now)):
         last = number
     with sessions() as session:
-        newsletters.pause(session, get_newsletter(session, last), WHO, now, "a mistake in it")
+        sending.pause(session, get_newsletter(session, last), WHO, now, "a mistake in it")
     hold_back(sessions, now)
 
     number = release(sessions, now, resends=resends)
@@ -227,7 +227,7 @@ def test_release_asks_a_person_about_an_audience_half_written_down(
 ) -> None:
     approve_letter(sessions, now)
     with sessions() as session:
-        newsletters.start_due(session, now)
+        sending.start_due(session, now)
     hold_back(sessions, now)
 
     release(sessions, now, resends=resends)
@@ -328,4 +328,4 @@ def test_failed_mails_are_not_tried_again_while_newsletters_are_held_back(
     with sessions() as session:
         letter = get_newsletter(session, newsletter_id)
         with pytest.raises(Refused, match="restored backup"):
-            newsletters.retry(session, letter, (DeliveryState.UNKNOWN,), WHO, now)
+            sending.retry(session, letter, (DeliveryState.UNKNOWN,), WHO, now)

@@ -18,7 +18,7 @@ from mailer.storage.newsletters import Newsletter, get_newsletter
 from mailer.storage.plans import get_plan
 from mailer.storage.settings import save_association
 from mailer.storage.suppressions import Scope, suppress
-from mailer.usecases import events, newsletters
+from mailer.usecases import events, newsletters, sending
 from mailer.usecases.plans import make_next_issue
 from tests.letters import WHO, add_letter, prepare
 from tests.people import add_subscriber
@@ -69,7 +69,7 @@ def start(desk: Desk, newsletter_id: int) -> None:
     approve(desk, newsletter_id)
     desk.now += GRACE
     with desk.sessions() as session:
-        newsletters.start_due(session, desk.now)
+        sending.start_due(session, desk.now)
     prepare(desk.sessions, newsletter_id, desk.now)
 
 
@@ -83,7 +83,7 @@ def settle(desk: Desk, newsletter_id: int, *states: DeliveryState) -> None:
             row.state, row.attempts, row.changed_at = state, 1, desk.now
             row.next_at = row.next_at if state == DeliveryState.DEFERRED else None
         session.flush()
-        newsletters.finish_done(session, desk.now)
+        sending.finish_done(session, desk.now)
 
 
 def change(desk: Desk, newsletter_id: int, act: Callable[[Session, Newsletter], object]) -> None:

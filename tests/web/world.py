@@ -34,7 +34,7 @@ from mailer.storage.projects import Project
 from mailer.storage.settings import save_association
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.users import User
-from mailer.usecases import import_drafts, newsletters
+from mailer.usecases import import_drafts, newsletters, sending
 from mailer.usecases.addresses import make_address_key
 from mailer.usecases.plans import make_next_issue
 from mailer.usecases.preferences import Wishes
@@ -165,19 +165,19 @@ def _bring_to(desk: Desk, number: int, wanted: NewsletterState, now: datetime) -
     if not started:
         return
     with desk.sessions() as session:
-        newsletters.start_due(session, now)
+        sending.start_due(session, now)
     if wanted == NewsletterState.PREPARING:
         return
     prepare(desk.sessions, number, now)
     with desk.sessions() as session:
         letter = get_newsletter(session, number)
         if wanted == NewsletterState.PAUSED:
-            newsletters.pause(session, letter, WHO, now)
+            sending.pause(session, letter, WHO, now)
         elif wanted == NewsletterState.CANCELLED:
-            newsletters.cancel(session, letter, WHO, now)
+            sending.cancel(session, letter, WHO, now)
         elif wanted == NewsletterState.SENT:
             _spread_fates(session, number, now)
-            newsletters.finish_done(session, now)
+            sending.finish_done(session, now)
 
 
 def _spread_fates(session: Session, number: int, now: datetime) -> None:

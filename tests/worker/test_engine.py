@@ -22,7 +22,7 @@ from mailer.storage.db import Sessions, open_engine, open_sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Cohort, get_newsletter
 from mailer.storage.subscribers import Subscriber
-from mailer.usecases import letters, newsletters
+from mailer.usecases import letters, sending
 from tests.letters import WHO, start_letter
 from tests.people import add_people, add_subscriber
 from tests.storage.ledgers import claim
@@ -51,7 +51,7 @@ def test_engine_delivers_to_everybody_once(sessions: Sessions, now: datetime) ->
         f"reader{i:04}@example.org" for i in range(5)
     ]
     with sessions() as session:
-        newsletters.finish_done(session, now)
+        sending.finish_done(session, now)
         newsletter = get_newsletter(session, newsletter_id)
         assert newsletter.state == "sent"
         assert get_account(session, newsletter).adds_up
@@ -239,13 +239,13 @@ def test_engine_stops_within_a_batch_when_paused(sessions: Sessions, now: dateti
         with sessions() as session:
             newsletter = get_newsletter(session, newsletter_id)
             if newsletter.state == NewsletterState.SENDING:
-                newsletters.pause(session, newsletter, WHO, now)
+                sending.pause(session, newsletter, WHO, now)
 
     hurried.after_outcome = pause  # a coordinator in a hurry
 
     run_round(sessions, hurried, now)
     with sessions() as session:
-        newsletters.resume(session, get_newsletter(session, newsletter_id), WHO, now)
+        sending.resume(session, get_newsletter(session, newsletter_id), WHO, now)
     run_round(sessions, sender, now)
 
     assert [len(hurried.sent), len(sender.sent)] == [1, 2]
@@ -424,7 +424,7 @@ def test_engine_keeps_its_outcomes_when_a_person_pauses_at_the_same_moment(
         if is_looking and others:
             others.clear()
             with sessions() as session:
-                newsletters.pause(session, get_newsletter(session, newsletter_id), WHO, now)
+                sending.pause(session, get_newsletter(session, newsletter_id), WHO, now)
 
     event.listen(database, "after_cursor_execute", be_faster)
     run_round(sessions, sender, now)

@@ -28,7 +28,7 @@ from mailer.storage.plans import Plan
 from mailer.storage.presence import Presence
 from mailer.storage.settings import find_setting
 from mailer.storage.subscribers import Subscriber
-from mailer.usecases import feedback, newsletters
+from mailer.usecases import feedback, newsletters, sending
 from mailer.usecases.outages import WORKER_TICK
 from mailer.usecases.setup import set_up
 from mailer.usecases.users import NewUser, add_user, ensure_roles
@@ -362,7 +362,7 @@ def test_timetable_pauses_what_readers_call_spam_until_somebody_has_looked(
             newsletter = get_newsletter(session, newsletter_id)
             stood.append((newsletter.state.value, newsletter.reason, newsletter.reason_facts))
             if newsletter.state == NewsletterState.PAUSED:
-                newsletters.resume(session, newsletter, WHO, now + timedelta(seconds=1))
+                sending.resume(session, newsletter, WHO, now + timedelta(seconds=1))
 
     goes_on = ("sending", "", None)
     spam = ("paused", CALLED_SPAM, {"number": 3, "all": 12})

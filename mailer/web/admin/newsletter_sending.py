@@ -19,7 +19,7 @@ from mailer.domain.throttle import Limits
 from mailer.storage import accounts, audiences, audit
 from mailer.storage.audit import AuditEntry
 from mailer.storage.newsletters import Newsletter, get_newsletter
-from mailer.usecases import newsletters
+from mailer.usecases import newsletters, sending
 from mailer.usecases.forecasts import Outlook, get_limits, look_ahead
 from mailer.usecases.outages import Outage, find_restore, find_silence, find_trouble
 from mailer.web.admin.forecast_words import (
@@ -105,7 +105,7 @@ def stop(newsletter_id: int) -> Response:
 def pause(newsletter_id: int) -> Response:
     """Nothing more leaves for now."""
     newsletter = get_newsletter(session(), newsletter_id)
-    newsletters.pause(session(), newsletter, who(), now())
+    sending.pause(session(), newsletter, who(), now())
     return go(newsletter)
 
 
@@ -114,7 +114,7 @@ def pause(newsletter_id: int) -> Response:
 def resume(newsletter_id: int) -> Response:
     """Go on where it stood."""
     newsletter = get_newsletter(session(), newsletter_id)
-    newsletters.resume(session(), newsletter, who(), now())
+    sending.resume(session(), newsletter, who(), now())
     return go(newsletter)
 
 
@@ -129,7 +129,7 @@ def cancel(newsletter_id: int) -> Response | str:
         return render_template(
             "admin/newsletters/cancel.html", newsletter=newsletter, account=account
         )
-    number = newsletters.cancel(session(), newsletter, who(), now())
+    number = sending.cancel(session(), newsletter, who(), now())
     flash(
         words().plural(
             "Cancelled. %(num)d mail did not leave.",
@@ -151,13 +151,13 @@ def retry(newsletter_id: int) -> Response:
 @requires(Permission.SEND)
 def leave(newsletter_id: int) -> Response:
     """No second copy for those who may have one already."""
-    return _sort_out(newsletter_id, newsletters.leave)
+    return _sort_out(newsletter_id, sending.leave)
 
 
 def _retry(session: Session, newsletter: Newsletter, who: str, now: datetime, language: str) -> int:
     wanted = request.form.getlist("state")
     states = tuple(state for state in DeliveryState if state.value in wanted) or RETRIED
-    return newsletters.retry(session, newsletter, states, who, now, language)
+    return sending.retry(session, newsletter, states, who, now, language)
 
 
 def _sort_out(

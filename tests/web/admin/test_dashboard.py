@@ -12,7 +12,7 @@ from mailer.storage.events import Event
 from mailer.storage.imports import Finding, FindingState, WebsiteImport
 from mailer.storage.plans import get_plan
 from mailer.storage.settings import save_setting
-from mailer.usecases import newsletters, restores
+from mailer.usecases import restores, sending
 from mailer.usecases.outages import PROVIDER_TROUBLE, WORKER_TICK
 from tests.people import add_subscriber
 from tests.usecases.edits import EVENING
@@ -111,7 +111,7 @@ def test_last_sent_may_have_been_stopped_half_way(desk: Desk, verb: str) -> None
     add_readers(desk, en=2)
     start(desk, add_draft(desk))
     settle(desk, 1, DeliveryState.ACCEPTED)
-    change(desk, 1, lambda s, n: getattr(newsletters, verb)(s, n, "anna", desk.now))
+    change(desk, 1, lambda s, n: getattr(sending, verb)(s, n, "anna", desk.now))
 
     page = read(desk)
 
@@ -263,6 +263,6 @@ def test_desk_without_a_slash_is_the_same_page(desk: Desk) -> None:
 
 def test_digest_that_was_skipped_makes_room_for_the_next(desk: Desk) -> None:
     add_issue(desk)
-    change(desk, 1, lambda s, n: newsletters.cancel(s, n, "anna@example.org", desk.now))
+    change(desk, 1, lambda s, n: sending.cancel(s, n, "anna@example.org", desk.now))
 
     assert "Next: Weekly digest Thu 10 Dec 2026, 09:00" in read(desk)

@@ -11,7 +11,7 @@ from mailer.domain.feedback import Feedback, FeedbackKind
 from mailer.domain.newsletter import GRACE
 from mailer.storage.deliveries import Attempt
 from mailer.storage.subscribers import Subscriber
-from mailer.usecases import feedback, newsletters
+from mailer.usecases import feedback, sending
 from tests.web.desk import Desk
 from tests.web.newsletters import (
     ROOT,
@@ -103,7 +103,7 @@ def test_report_links_the_copies_that_everybody_can_read(desk: Desk) -> None:
 @pytest.mark.parametrize("verb", ["pause", "cancel"])
 def test_copies_stay_when_the_rest_does_not_leave(desk: Desk, verb: str) -> None:
     send(desk, S.ACCEPTED, en=1, cs=1)
-    change(desk, 1, lambda s, n: getattr(newsletters, verb)(s, n, "anna", desk.now))
+    change(desk, 1, lambda s, n: getattr(sending, verb)(s, n, "anna", desk.now))
     browser = desk.sign_in("viewer")
 
     page = browser.read(REPORT)
@@ -170,7 +170,7 @@ def test_report_tells_who_did_what(desk: Desk) -> None:
 
 def test_report_of_what_was_discarded_says_that_nobody_got_it(desk: Desk) -> None:
     add_draft(desk)
-    change(desk, 1, lambda s, n: newsletters.cancel(s, n, "anna@example.org", desk.now))
+    change(desk, 1, lambda s, n: sending.cancel(s, n, "anna@example.org", desk.now))
 
     assert "Nobody got this newsletter." in desk.sign_in("viewer").read(REPORT)
 

@@ -15,7 +15,7 @@ from mailer.sections.mail import Throttle
 from mailer.storage import audit, throttles
 from mailer.storage.deliveries import Delivery
 from mailer.storage.settings import save_setting
-from mailer.usecases import newsletters, restores
+from mailer.usecases import newsletters, restores, sending
 from mailer.usecases.forecasts import get_limits, note_pace
 from mailer.usecases.outages import PROVIDER_TROUBLE, WORKER_TICK
 from mailer.web.admin.newsletter_words import REASONS
@@ -256,9 +256,7 @@ def test_pause_names_who_did_it_and_resume_goes_on(desk: Desk) -> None:
 
 def test_reason_of_a_pause_stands_first(desk: Desk) -> None:
     send(desk)
-    change(
-        desk, 1, lambda s, n: newsletters.pause(s, n, "clock", desk.now, "Too many bounces <b>.")
-    )
+    change(desk, 1, lambda s, n: sending.pause(s, n, "clock", desk.now, "Too many bounces <b>."))
 
     page = desk.sign_in("viewer").read(PROGRESS)
 
@@ -286,7 +284,7 @@ def test_pause_by_itself_is_explained_in_the_language_of_the_page(
     reason = Reason(REFUSED_IN_A_ROW, {"number": 12}, "550 5.7.1 <b>no</b>")
     sender = desk.user("sender")
     with desk.sessions() as session:
-        newsletters.pause_by_itself(session, 1, reason.sentence, desk.now, reason.facts)
+        sending.pause_by_itself(session, 1, reason.sentence, desk.now, reason.facts)
         session.merge(sender).language = lang
     browser = desk.sign_in("sender")
 
@@ -352,7 +350,7 @@ def test_next_try_is_when_it_can_be(
     if used:
         use(desk, used, per_day=10)
     if is_paused:
-        change(desk, 1, lambda s, n: newsletters.pause(s, n, "anna", desk.now))
+        change(desk, 1, lambda s, n: sending.pause(s, n, "anna", desk.now))
 
     page = say(desk.sign_in("viewer").read(PROGRESS))
 
@@ -385,7 +383,7 @@ def test_what_is_paused_is_not_said_to_go_on_by_itself(desk: Desk) -> None:
     limit(desk, per_day=10)
     send(desk, readers=10)
     use(desk, 9, per_day=10)
-    change(desk, 1, lambda s, n: newsletters.pause(s, n, "anna", desk.now))
+    change(desk, 1, lambda s, n: sending.pause(s, n, "anna", desk.now))
     with desk.sessions() as session:
         trouble = {"reason": "421 too busy", "code": 421, "since": desk.now.isoformat()}
         save_setting(session, PROVIDER_TROUBLE, trouble, desk.now)
@@ -584,7 +582,7 @@ def test_missed_newsletter_becomes_a_draft_again(desk: Desk) -> None:
     approve(desk, add_draft(desk))
     desk.wait(days=4)
     with desk.sessions() as session:
-        newsletters.start_due(session, desk.now)
+        sending.start_due(session, desk.now)
     browser = desk.sign_in("sender")
 
     page = browser.read(f"{ROOT}/1/report")
