@@ -15,8 +15,7 @@ from sqlalchemy import false, func, or_, select
 from mailer.domain.delivery import DeliveryState
 from mailer.storage.deliveries import Delivery
 from tests.fleet import (
-    CONNECTIONS,
-    WINDOW,
+    PROCESSES,
     WORKERS,
     is_alive,
     kill_worker,
@@ -72,11 +71,13 @@ class Workers:
 
 
 class CeleryWorkers:
-    """Two workers with two processes each. Mostly one process dies, which Celery replaces; now and
-    then a worker with all of its own."""
+    """Two workers with two processes each, and that many connections for each of these. Mostly one
+    process dies, which Celery replaces; now and then a worker with all of its own."""
 
-    def __init__(self, installation: Installation, seats: list[ExitStack]) -> None:
-        self._installation, self._seats = installation, seats
+    def __init__(
+        self, installation: Installation, seats: list[ExitStack], connections: int
+    ) -> None:
+        self._installation, self._seats, self._connections = installation, seats, connections
         self._running = [seat.enter_context(run_celery(installation)) for seat in seats]
 
     def kill_one(self, chance: Random) -> Cut:
@@ -86,7 +87,7 @@ class CeleryWorkers:
         pid = chance.choice(self._wait_for_busy(turn))
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not is_alive(pid))
-        return Cut(_count_held(self._installation, pid), CONNECTIONS)
+        return Cut(_count_held(self._installation, pid), self._connections)
 
     def kill_all(self) -> list[Cut]:
         return [self._kill(worker) for worker in self._running]
@@ -113,16 +114,15 @@ class CeleryWorkers:
     def _kill(self, worker: BaseProcess) -> Cut:
         processes = list_children(worker)
         kill_worker(worker)
-        return Cut(_count_held(self._installation, *processes), WINDOW)
+        return Cut(_count_held(self._installation, *processes), PROCESSES * self._connections)
 
 
 @contextmanager
-def hire_celery(installation: Installation) -> Iterator[CeleryWorkers]:
+def hire_celery(installation: Installation, connections: int) -> Iterator[CeleryWorkers]:
     """The workers, and the dispatcher that tells them what is due."""
     with ExitStack() as stack, run_dispatcher(installation):
-        yield CeleryWorkers(
-            installation, [stack.enter_context(ExitStack()) for _ in range(WORKERS)]
-        )
+        seats = [stack.enter_context(ExitStack()) for _ in range(WORKERS)]
+        yield CeleryWorkers(installation, seats, connections)
 
 
 def _count_held(installation: Installation, *pids: int | None) -> int:

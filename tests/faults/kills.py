@@ -39,7 +39,6 @@ from tests.worker.ledger import (
     read_deliveries,
 )
 
-DOT_SECONDS = 0.05
 LONGEST_SPAN = 0.2
 """Seconds that a worker is left alone after its first mail."""
 
@@ -48,8 +47,9 @@ Arrivals = list[tuple[datetime, bytes]]
 
 @dataclass(frozen=True)
 class Terms:
-    """How often who is killed. `readers` must be more than are reached before the last kill. With
-    a `broker`, Celery's workers send, who bring their own number and connections."""
+    """How often who is killed; `connections` are those of each process. `readers` must be more than
+    are reached before the last kill: `dot_seconds` is how long the server thinks about each mail.
+    With a `broker`, Celery's workers send, who bring their own number."""
 
     url: str
     kills: int
@@ -57,6 +57,7 @@ class Terms:
     readers: int
     workers: int = 1
     broker: str = ""
+    dot_seconds: float = 0.05
     seed: int = 20261122
 
 
@@ -120,7 +121,7 @@ class _Forgotten(list[bytes]):
 
 def run_kill_loop(folder: Path, terms: Terms) -> Toll:
     """Send one newsletter under fire, and check everything that was promised about it."""
-    with slow_smtp(DOT_SECONDS) as server, _install(folder, terms, server.port) as worker:
+    with slow_smtp(terms.dot_seconds) as server, _install(folder, terms, server.port) as worker:
         bodies = server.bodies = _Bodies()
         server.chunks = _Forgotten()
         newsletter_id = start_newsletter(worker, terms.readers)
@@ -139,15 +140,15 @@ def run_kill_loop(folder: Path, terms: Terms) -> Toll:
 
 def _install(folder: Path, terms: Terms, port: int) -> AbstractContextManager[Installation]:
     engine = {"claim_size": 50, "poll_seconds": 0.05}
-    if terms.broker:
-        return install_fleet(folder, terms.url, terms.broker, port, engine=engine)
     smtp = {"connections": terms.connections}
+    if terms.broker:
+        return install_fleet(folder, terms.url, terms.broker, port, smtp=smtp, engine=engine)
     return install_worker(folder, terms.url, port, smtp=smtp, engine=engine)
 
 
 def _hire(worker: Installation, terms: Terms) -> AbstractContextManager[Crew]:
     if terms.broker:
-        return hire_celery(worker)
+        return hire_celery(worker, terms.connections)
     return nullcontext(Workers(worker, terms.workers, terms.connections))
 
 
@@ -156,7 +157,7 @@ def _send_the_rest(worker: Installation, newsletter_id: int, terms: Terms) -> No
     if not terms.broker:
         send_to_the_end(worker, newsletter_id, patience=patience)
         return
-    with hire_celery(worker):
+    with hire_celery(worker, terms.connections):
         wait_until_sent(worker, newsletter_id, patience=patience)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.faults.kills import Terms, run_kill_loop
-from tests.fleet import CONNECTIONS
 
 pytestmark = pytest.mark.soak
 
@@ -33,13 +32,20 @@ def test_workers_side_by_side_killed_two_hundred_times_lose_nobody(
     print(f"\ntwo workers with {connections} connections each: {toll}")
 
 
+@pytest.mark.parametrize(("connections", "dot_seconds"), [(1, 0.05), (4, 0.1), (16, 0.4)])
 @pytest.mark.parametrize("broker", ["rabbitmq", "redis"])
 def test_celery_killed_two_hundred_times_loses_nobody(
-    request: pytest.FixtureRequest, postgres_url: str, tmp_path: Path, broker: str
+    request: pytest.FixtureRequest,
+    postgres_url: str,
+    tmp_path: Path,
+    broker: str,
+    connections: int,
+    dot_seconds: float,
 ) -> None:
     """F6 with two of Celery's workers, through both brokers."""
     url = request.getfixturevalue(broker).url
+    terms = Terms(postgres_url, KILLS, connections, 40000, broker=url, dot_seconds=dot_seconds)
 
-    toll = run_kill_loop(tmp_path, Terms(postgres_url, KILLS, CONNECTIONS, 60000, broker=url))
+    toll = run_kill_loop(tmp_path, terms)
 
-    print(f"\nCelery through {broker}: {toll}")
+    print(f"\nCelery through {broker}, {connections} connections for each process: {toll}")
