@@ -18,5 +18,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("newsletter") as batch:
-        batch.drop_column("reason_facts")
+    # Not by way of a new table, which SQLite refuses while other tables refer to this one.
+    op.drop_column("newsletter", "reason_facts")
