@@ -1,4 +1,4 @@
-"""F47, a million recipients: as fast as ten thousand, and in as little memory as a hundred thousand.
+"""F47, a million recipients: as fast as ten thousand, in as little memory as a hundred thousand.
 
 One `mailer worker` sends the million, a third in each round, paused while the ten thousand have
 their turn.
