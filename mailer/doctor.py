@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from dns.exception import DNSException
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.boot import Parts
 from mailer.message.dkim import Key, list_keys
 from mailer.providers.mailbox import MailboxDown, open_mailbox
 from mailer.sections.mail import Bounces, Smtp
 from mailer.storage import migrate
+from mailer.storage.db import find_cause
 from mailer.storage.settings import get_association
 from mailer.storage.users import count_users
 from mailer.usecases.outages import find_restore
@@ -89,8 +90,7 @@ def _examine_database(parts: Parts) -> Iterator[Finding]:
     try:
         mismatch = migrate.find_mismatch(parts.database)
     except SQLAlchemyError as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        yield mend(f"The database cannot be opened: {cause}", "Check database.url.")
+        yield mend(f"The database cannot be opened: {find_cause(error)}", "Check database.url.")
         return
     if mismatch:
         what, _, advice = mismatch.partition(". ")

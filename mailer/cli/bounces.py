@@ -7,13 +7,14 @@ from typing import BinaryIO
 
 import click
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.cli.common import get_parts
 from mailer.config import Misconfigured
 from mailer.domain.errors import MailerError
 from mailer.domain.feedback import Feedback
 from mailer.providers.bounces import LARGEST
+from mailer.storage.db import find_cause
 from mailer.usecases import feedback
 from mailer.worker.bounces import read_safely
 
@@ -38,8 +39,7 @@ def bounce(context: click.Context) -> None:
     except (MailerError, Misconfigured) as error:
         raise _TryLaterError(str(error)) from error
     except SQLAlchemyError as error:
-        said_by = error.orig if isinstance(error, DBAPIError) else error
-        cause = str(said_by).partition("\n")[0]
+        cause = str(find_cause(error)).partition("\n")[0]
         raise _TryLaterError(f"The database cannot be used: {cause}.") from error
     said = ", ".join(one.kind.replace("_", " ") for one in found)
     click.echo(f"Taken: {said}." if found else "Not about a mail of ours: ignored.")

@@ -5,7 +5,6 @@ not of the event. https://developers.brevo.com/docs/transactional-webhooks
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ import structlog
 
 from mailer.domain.errors import Unreadable
 from mailer.domain.feedback import Feedback, FeedbackKind
+from mailer.providers.bounce_codes import find_status
 from mailer.providers.words import tidy
 
 LONGEST_ID = 200
@@ -33,9 +33,6 @@ _KINDS: Mapping[str, FeedbackKind] = {
     "unsubscribe": FeedbackKind.UNSUBSCRIBED,
 }
 """Brevo's words, and ours. All others (request, opened, click …) are of no interest here."""
-
-# An enhanced status code (RFC 3463), and no piece of an IP address.
-_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 
 _NO_JSON = "This is not JSON, or not an event of Brevo's transactional webhooks."
 _NO_EVENT = "An event has no name, no message-id or no time (ts_event)."
@@ -79,8 +76,7 @@ def _say(
     if not message_id or at is None:
         raise Unreadable(_NO_EVENT)
     text = _read_text(event, "reason")
-    found = _STATUS.search(text)
-    status = found[1] if found else ""
+    status = find_status(text)
     return Feedback(
         provider=BrevoHook.name,
         event_id=f"{event['event']}\n{message_id}\n{address.lower()}\n{at.isoformat()}",

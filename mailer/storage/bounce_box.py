@@ -7,10 +7,9 @@ where they found it. So a crash repeats and skips nothing, and of two readers on
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, String, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mailer.storage.db import Base
+from mailer.storage.db import Base, insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +40,8 @@ def find_place(session: Session, name: str) -> Place | None:
 
 def begin(session: Session, name: str) -> None:
     """Put the place of a box before its first mail, unless it has one already."""
-    is_postgres = session.get_bind().dialect.name == "postgresql"
-    insert = (postgresql if is_postgres else sqlite).insert(BounceBox)
-    session.execute(insert.values(name=name, validity=0, uid=0).on_conflict_do_nothing())
+    first = insert_into(session, BounceBox).values(name=name, validity=0, uid=0)
+    session.execute(first.on_conflict_do_nothing())
 
 
 def move_on(session: Session, name: str, found: Place, reached: Place) -> bool:

@@ -6,6 +6,7 @@ from sqlalchemy import JSON, Insert, Table, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from mailer.domain.errors import Refused
+from mailer.storage.db import is_postgresql
 from mailer.storage.tables import metadata
 
 CHUNK = 1000
@@ -29,7 +30,7 @@ def _copy(table: Table, source: Session, target: Session) -> int:
     for chunk in source.execute(query).mappings().partitions():
         target.connection().execute(statement, [dict(row) for row in chunk])
         copied += len(chunk)
-    if copied and "id" in table.c and target.get_bind().dialect.name == "postgresql":
+    if copied and "id" in table.c and is_postgresql(target):
         # New rows are numbered by a counter that has not seen these.
         counter = func.pg_get_serial_sequence(table.name, "id")
         target.execute(select(func.setval(counter, select(func.max(table.c.id)).scalar_subquery())))

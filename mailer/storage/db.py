@@ -15,13 +15,17 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Enum,
+    Index,
     Integer,
     MetaData,
     String,
+    TextClause,
     TypeDecorator,
     create_engine,
     event,
 )
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 from mailer.domain.errors import Refused
@@ -238,7 +242,26 @@ class KeptSessions:
         self._connection = None
 
 
+def index_of_some(name: str, *columns: str, where: TextClause) -> Index:
+    """An index that holds only the rows of which `where` is true."""
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+def insert_into(session: Session, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can be told what to do about rows that are there already."""
+    return (postgresql.insert if is_postgresql(session) else sqlite.insert)(table)
+
+
+def find_cause(error: Exception) -> BaseException:
+    """What the database itself said: without the statement, which may name readers."""
+    return (error.orig or error) if isinstance(error, DBAPIError) else error
+
+
+def is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
 def has_one_writer(session: Session) -> bool:
     """Whether only one transaction can write at a time: on SQLite, where one that takes long keeps
     everybody else waiting."""
-    return session.get_bind().dialect.name == "sqlite"
+    return not is_postgresql(session)

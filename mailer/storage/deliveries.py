@@ -10,10 +10,8 @@ from sqlalchemy import (
     JSON,
     ColumnElement,
     ForeignKey,
-    Index,
     SmallInteger,
     String,
-    TextClause,
     UniqueConstraint,
     select,
     text,
@@ -22,13 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from mailer.domain.delivery import DeliveryKind, DeliveryState, Priority
-from mailer.storage.db import Base, BigId, Identified, Moment, enum_type
+from mailer.storage.db import Base, BigId, Identified, Moment, enum_type, index_of_some
 from mailer.storage.newsletters import Newsletter
-
-
-def _index_of_some(name: str, *columns: str, where: TextClause) -> Index:
-    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
-
 
 _IS_TRANSACTIONAL = text("newsletter_id IS NULL")
 _IS_OPEN = text("next_at IS NOT NULL")
@@ -50,9 +43,9 @@ class Delivery(Identified, Base):
     __table_args__ = (
         # Finds a person's own mails, too: they are those of no newsletter.
         UniqueConstraint("newsletter_id", "subscriber_id"),
-        _index_of_some("ix_delivery_due", "newsletter_id", "next_at", where=_IS_OPEN),
+        index_of_some("ix_delivery_due", "newsletter_id", "next_at", where=_IS_OPEN),
         # Asked for every sign-up; without the newsletters, which are nearly all of the table.
-        _index_of_some("ix_delivery_address_key", "address_key", where=_IS_TRANSACTIONAL),
+        index_of_some("ix_delivery_address_key", "address_key", where=_IS_TRANSACTIONAL),
     )
 
     newsletter_id: Mapped[int | None] = mapped_column(BigId)

@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Index,
     String,
-    TextClause,
     UniqueConstraint,
     and_,
     func,
@@ -20,21 +19,16 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.feedback import PARKED, UNSENT_STATES, Feedback, FeedbackKind
 from mailer.storage import ledger
-from mailer.storage.db import Base, BigId, Identified, Moment, enum_type, has_one_writer
+from mailer.storage.db import Base, BigId, Identified, Moment, enum_type, index_of_some, insert_into
 from mailer.storage.deliveries import Delivery, is_to
 from mailer.storage.subscribers import Subscriber
 
 _S = DeliveryState
-
-
-def _index_of_some(name: str, column: str, where: TextClause) -> Index:
-    return Index(name, column, sqlite_where=where, postgresql_where=where)
 
 
 class KeptFeedback(Identified, Base):
@@ -46,10 +40,10 @@ class KeptFeedback(Identified, Base):
     __table_args__ = (
         UniqueConstraint("provider", "event_id"),
         Index("ix_feedback_delivery_id", "delivery_id"),
-        _index_of_some("ix_feedback_waiting", "received_at", text("applied_at IS NULL")),
-        _index_of_some("ix_feedback_address_key", "address_key", text("address_key <> ''")),
-        _index_of_some("ix_feedback_words", "received_at", text("text <> ''")),
-        _index_of_some("ix_feedback_complaint", "received_at", text("kind = 'complaint'")),
+        index_of_some("ix_feedback_waiting", "received_at", where=text("applied_at IS NULL")),
+        index_of_some("ix_feedback_address_key", "address_key", where=text("address_key <> ''")),
+        index_of_some("ix_feedback_words", "received_at", where=text("text <> ''")),
+        index_of_some("ix_feedback_complaint", "received_at", where=text("kind = 'complaint'")),
     )
 
     provider: Mapped[str] = mapped_column(String(24))
@@ -93,8 +87,7 @@ def keep(session: Session, said: Feedback, address_key: str, now: datetime) -> i
         "status": said.status[:16],
         "text": said.text[:500],
     }
-    insert = sqlite.insert if has_one_writer(session) else postgresql.insert
-    statement = insert(KeptFeedback).values(values).on_conflict_do_nothing()
+    statement = insert_into(session, KeptFeedback).values(values).on_conflict_do_nothing()
     return session.connection().execute(statement.returning(KeptFeedback.id)).scalar()
 
 

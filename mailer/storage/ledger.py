@@ -40,7 +40,7 @@ from mailer.domain.delivery import (
     Next,
 )
 from mailer.domain.newsletter import NewsletterState
-from mailer.storage.db import Moment
+from mailer.storage.db import Moment, is_postgresql
 from mailer.storage.deliveries import Attempt, Claim, Delivery
 from mailer.storage.newsletters import Newsletter
 from mailer.storage.subscribers import Subscriber
@@ -63,9 +63,9 @@ def hand_off(session: Session, claims: Sequence[tuple[int, int]], now: datetime)
     if not claims:
         return frozenset()
     values = {"rows": json.dumps(claims), "now": now}
-    if not _is_postgresql(session):
+    if not is_postgresql(session):
         values["lease_end"] = now + ANSWER_WAIT
-    passed = session.connection().execute(_hand_off(_is_postgresql(session)), values)
+    passed = session.connection().execute(_hand_off(is_postgresql(session)), values)
     return frozenset(passed.scalars())
 
 
@@ -111,7 +111,7 @@ def accept(
     if not answers:
         return frozenset()
     values = {"rows": json.dumps(answers), "now": now, "provider": provider}
-    written = session.connection().execute(_accept(_is_postgresql(session)), values)
+    written = session.connection().execute(_accept(is_postgresql(session)), values)
     return frozenset(written.scalars())
 
 
@@ -152,10 +152,6 @@ def _rows(
     return lambda place, kind: func.json_extract(value, f"$[{place}]", type_=kind)
 
 
-def _is_postgresql(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
-
-
 def _held(claim_id: int, generation: int) -> ColumnElement[bool]:
     return and_(
         Delivery.id == claim_id,
@@ -168,13 +164,13 @@ def _held(claim_id: int, generation: int) -> ColumnElement[bool]:
 def lease_end(session: Session, now: datetime, length: timedelta) -> ColumnElement[Any] | datetime:
     """When a lease that begins now ends, by the one clock that all senders share: the database's
     where there can be several."""
-    if _is_postgresql(session):
+    if is_postgresql(session):
         return func.now() + literal(length, Interval)
     return now + length
 
 
 def lease_is_over(session: Session, now: datetime) -> ColumnElement[bool]:
-    return Delivery.lease_until <= (func.now() if _is_postgresql(session) else now)
+    return Delivery.lease_until <= (func.now() if is_postgresql(session) else now)
 
 
 def must_not_be_mailed() -> ColumnElement[bool]:

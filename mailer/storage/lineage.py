@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.domain.delivery import DeliveryKind, DeliveryState
+from mailer.storage.db import is_postgresql
 from mailer.storage.deliveries import Delivery
 from mailer.storage.settings import Setting, find_setting, save_setting
 
@@ -63,7 +64,7 @@ def leave_numbers_behind(session: Session, now: datetime) -> None:
     # SQLite goes on after the highest number there is, and so does a copy for PostgreSQL.
     session.add(_make_place(number, now))
     session.flush()
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         counter = func.pg_get_serial_sequence(Delivery.__tablename__, "id")
         session.execute(select(func.setval(counter, number)))
 

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from mailer.storage.db import is_postgresql
+
 
 class Presence:
     """Of one process. On SQLite nothing happens: there a file lock does this (`worker/lock`)."""
@@ -54,7 +56,7 @@ class Presence:
 
 def list_dead(session: Session, owners: Iterable[str]) -> list[str]:
     """Those of these processes that are known to be dead; on SQLite nobody can tell."""
-    if session.get_bind().dialect.name != "postgresql":
+    if not is_postgresql(session):
         return []
     return [
         owner

@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.delivery import ARRIVED_STATES, DeliveryKind, DeliveryState
 from mailer.domain.newsletter import NewsletterState
 from mailer.storage.audiences import is_in_audience
-from mailer.storage.db import Base, has_one_writer
+from mailer.storage.db import has_one_writer, insert_into
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Cohort, CohortItem, Newsletter, ReaderKind
 from mailer.storage.subscribers import Subscriber
@@ -164,7 +164,7 @@ def add_kinds(
     ]
     if rows:
         session.connection().execute(
-            _insert_into(session, ReaderKind).on_conflict_do_nothing(), rows
+            insert_into(session, ReaderKind).on_conflict_do_nothing(), rows
         )
 
 
@@ -189,11 +189,7 @@ def _insert(
         .outerjoin(ReaderKind, _is_of_kind(roster, _history(histories)))
         .where(*_is_on(roster), case((ReaderKind.cohort_id.is_(None), false()), else_=wanted))
     )
-    return _insert_into(session, Delivery).from_select(list(values), rows)
-
-
-def _insert_into(session: Session, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
-    return (sqlite.insert if has_one_writer(session) else postgresql.insert)(table)
+    return insert_into(session, Delivery).from_select(list(values), rows)
 
 
 def _list_values(roster: Roster, *, is_empty: bool) -> dict[str, Any]:

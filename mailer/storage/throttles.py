@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, Index, Select, String, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.domain import domain_throttle, throttle
 from mailer.domain.domain_throttle import DomainMeter, find_domain, find_idle
 from mailer.domain.rate import Burst, Bursts, Rate, Unit
 from mailer.domain.throttle import Limits, Meter
-from mailer.storage.db import Base, Moment
+from mailer.storage.db import Base, Moment, insert_into
 
 
 class Throttle(Base):
@@ -135,7 +134,7 @@ def _hold(session: Session, limits: Limits) -> Meter:
     query = _select_provider(limits).with_for_update()
     row = session.execute(query).one_or_none()
     if row is None:
-        first = _insert(session).values(key=_name_provider(limits), bursts={})
+        first = insert_into(session, Throttle).values(key=_name_provider(limits), bursts={})
         session.execute(first.on_conflict_do_nothing(index_elements=["key"]))
         row = session.execute(query).one()
     return Meter(_read(row.bursts), row.days, row.day_began_at, row.day_number)
@@ -171,7 +170,7 @@ def _find_meters(session: Session, domains: Iterable[str]) -> dict[str, DomainMe
 
 
 def _save_domains(session: Session, meters: Mapping[str, DomainMeter], now: datetime) -> None:
-    insert = _insert(session)
+    insert = insert_into(session, Throttle)
     changed = {
         name: insert.excluded[name] for name in ("bursts", "promised_at", "promised", "idle_at")
     }
@@ -188,12 +187,6 @@ def _save_domains(session: Session, meters: Mapping[str, DomainMeter], now: date
             for domain, meter in meters.items()
         ],
     )
-
-
-def _insert(session: Session) -> postgresql.Insert | sqlite.Insert:
-    if session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(Throttle)
-    return sqlite.insert(Throttle)
 
 
 def _name_provider(limits: Limits) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import structlog
 from flask import Blueprint, Response, abort, request
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.domain.errors import Unreadable
 from mailer.domain.feedback import Feedback
+from mailer.storage.db import find_cause
 from mailer.usecases import feedback
 from mailer.web.parts import now, parts
 
@@ -39,8 +40,7 @@ def take(provider: str, secret: str) -> Response:
     try:
         _take(said)
     except SQLAlchemyError as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        log.warning("report put off", provider=provider, error=str(cause))
+        log.warning("report put off", provider=provider, error=str(find_cause(error)))
         later = {"Retry-After": str(RETRY_SECONDS)}
         return Response("Not now.", 429, later, mimetype="text/plain")
     return Response("ok", mimetype="text/plain")

@@ -12,7 +12,7 @@ from time import monotonic
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from mailer.clock import Clock
 from mailer.domain.delivery import UNKNOWN_WAIT
@@ -21,7 +21,7 @@ from mailer.domain.newsletter import NewsletterState
 from mailer.domain.pausing import NOT_PREPARED, Reason
 from mailer.message.render import Renderer
 from mailer.storage import recovery
-from mailer.storage.db import TURN_SECONDS, Sessions
+from mailer.storage.db import TURN_SECONDS, Sessions, find_cause
 from mailer.storage.feedback import list_ripe
 from mailer.storage.newsletters import list_newsletters
 from mailer.storage.presence import list_dead
@@ -99,8 +99,7 @@ class Timetable:
                 )
             except Exception as error:
                 log.exception("newsletter cannot be prepared", newsletter=newsletter_id)
-                # Without the statement, which says nothing to a coordinator and may name readers.
-                cause = error.orig if isinstance(error, DBAPIError) else error
+                cause = find_cause(error)
                 said = str(cause).strip() or type(cause).__name__
                 self._pause(newsletter_id, Reason(NOT_PREPARED, said=said))
 

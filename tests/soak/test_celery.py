@@ -8,16 +8,13 @@ import os
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import insert
 
 from mailer import clock
-from mailer.domain.consent import Cadence, SubscriberState
-from mailer.storage.subscribers import Subscriber
 from mailer.usecases import newsletters
 from tests.brokers import Broker
+from tests.faults.workers import add_readers
 from tests.fleet import WINDOW, install_fleet, send_under_fire
 from tests.letters import WHO, add_letter
 from tests.service import Installation
@@ -28,7 +25,7 @@ pytestmark = pytest.mark.soak
 
 RECIPIENTS = int(os.environ.get("MAILER_SOAK_RECIPIENTS", "100000"))
 SECONDS = float(os.environ.get("MAILER_SOAK_SECONDS", "5"))
-CHUNK, HEAD_BYTES = 10_000, 8192
+HEAD_BYTES = 8192
 
 
 def test_workers_killed_every_few_seconds_lose_nobody(
@@ -40,7 +37,7 @@ def test_workers_killed_every_few_seconds_lose_nobody(
         smtp_sink() as sink,
         install_fleet(tmp_path, postgres_url, rabbitmq.url, sink.port, engine=engine) as workers,
     ):
-        add_many(workers, RECIPIENTS)
+        add_readers(workers.parts.sessions, RECIPIENTS, clock.now())
         newsletter_id, began_at = approve_letter(workers), time.monotonic()
         kills = send_under_fire(workers, newsletter_id, SECONDS)
         seconds = time.monotonic() - began_at
@@ -55,26 +52,6 @@ def test_workers_killed_every_few_seconds_lose_nobody(
     assert max(len(ids) for ids in copies.values()) <= 2
     assert all(len(set(ids)) == 1 for ids in copies.values())
     assert repeats <= kills * WINDOW
-
-
-def add_many(workers: Installation, number: int) -> None:
-    now = clock.now()
-    rows: dict[str, Any] = {
-        "state": SubscriberState.CONFIRMED,
-        "language": "en",
-        "content_languages": ("en",),
-        "topics": ("events",),
-        "cadence": Cadence.WEEKLY,
-        "created_at": now,
-        "confirmed_at": now,
-    }
-    for start in range(0, number, CHUNK):
-        names = (f"reader{i:07}@example.org" for i in range(start, min(start + CHUNK, number)))
-        with workers.parts.sessions() as session:
-            session.execute(
-                insert(Subscriber),
-                [{**rows, "address": name, "address_key": name} for name in names],
-            )
 
 
 def approve_letter(workers: Installation) -> int:
