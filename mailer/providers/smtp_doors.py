@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from time import monotonic, sleep
+from time import monotonic
 
 from mailer.providers.base import ProviderDown
 from mailer.providers.smtp_channel import Channel
@@ -32,7 +32,7 @@ class Doors:
         self._rope.settimeout(0)
         self._goodbyes: list[threading.Thread] = []
         self._lock = threading.Lock()
-        self._is_closed = False
+        self._closed = threading.Event()
         self._parted_at = -math.inf
         self.opening = 0
 
@@ -47,7 +47,7 @@ class Doors:
     def ring(self) -> None:
         """Wake the loop; from any thread."""
         with self._lock, suppress(BlockingIOError):
-            if not self._is_closed:
+            if not self._closed.is_set():
                 self._rope.send(b"!")
 
     def arrivals(self) -> Iterator[Channel | ProviderDown]:
@@ -77,7 +77,7 @@ class Doors:
         for thread in self._goodbyes:
             thread.join(max(deadline - monotonic(), 0))
         with self._lock:
-            self._is_closed = True
+            self._closed.set()
             self._bell.close()
             self._rope.close()
         for arrival in self._take_in():
@@ -103,12 +103,11 @@ class Doors:
             return arrival
         for thread in self._list_goodbyes():
             thread.join(QUIT_SECONDS)
-        sleep(_MOMENT)
-        return self._knock()
+        return arrival if self._closed.wait(_MOMENT) else self._knock()
 
     def _announce(self, arrival: Channel | ProviderDown) -> None:
         with self._lock:
-            is_late = self._is_closed
+            is_late = self._closed.is_set()
             if not is_late:
                 self._arrived.put(arrival)
         if not is_late:

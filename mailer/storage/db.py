@@ -47,6 +47,15 @@ NOTICES_SILENCE = {
 }
 """For libpq: a database that is gone without a word is noticed within a minute, not after hours."""
 
+SILENCE_IS_NOTICED = (
+    "SET tcp_keepalives_idle = 30",
+    "SET tcp_keepalives_interval = 10",
+    "SET tcp_keepalives_count = 3",
+    "SET tcp_user_timeout = 60000",
+)
+"""For the server: the same about us. A worker whose machine lost its power holds its advisory lock,
+and with it the mail it has claimed, until the server notices."""
+
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -172,6 +181,8 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
         event.listen(engine, "do_connect", _keep_private)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_immediately)
+    else:
+        event.listen(engine, "connect", _set_up_postgresql)
     return engine
 
 
@@ -187,6 +198,12 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN would be a deferred one
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _set_up_postgresql(connection: Any, _record: Any) -> None:
+    for setting in SILENCE_IS_NOTICED:
+        connection.execute(setting)
+    connection.commit()  # a rollback would take a SET back
 
 
 def _begin_immediately(connection: Any) -> None:

@@ -1,5 +1,6 @@
 """Coming in and going out: how many connections there are, and what may go wrong at the door."""
 
+import socket
 import threading
 import time
 from itertools import pairwise
@@ -160,6 +161,20 @@ def test_mistake_while_opening_is_told_and_does_not_hang(monkeypatch: pytest.Mon
     assert down.text == "Opening a connection failed; see the log."
     assert work.commits == []
     assert len(seen) == 1
+
+
+def test_nobody_knocks_again_once_the_doors_are_closed() -> None:
+    with scripted_smtp({"CONNECT": ["421 no more connections"] * 3}) as server:
+        doors = smtp_doors.Doors(plain(server.port))
+        doors.say_goodbye(socket.create_connection(("127.0.0.1", server.port)))
+        doors.open()
+        doors.close()
+        for thread in threading.enumerate():
+            if thread.name == "smtp-open":
+                thread.join()
+
+    leaving = 1
+    assert server.verbs().count("CONNECT") - leaving <= 1
 
 
 def test_closing_while_a_connection_opens_leaves_nothing_behind() -> None:

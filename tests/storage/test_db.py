@@ -3,6 +3,8 @@
 import stat
 from pathlib import Path
 
+from sqlalchemy import text
+
 from mailer.storage.db import open_engine
 
 
@@ -40,3 +42,22 @@ def test_every_thread_finds_a_connection(sqlite_url: str) -> None:
     kept = engine.pool.status()
     engine.dispose()
     assert "Pool size: 20  Connections in pool: 20" in kept
+
+
+def test_postgresql_is_told_to_notice_a_client_that_falls_silent(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    asked = text(
+        "SELECT name FROM pg_settings WHERE name LIKE 'tcp%' AND source = 'session' ORDER BY name"
+    )
+
+    with engine.connect() as connection:
+        connection.rollback()
+        told = connection.scalars(asked).all()
+
+    engine.dispose()
+    assert told == [
+        "tcp_keepalives_count",
+        "tcp_keepalives_idle",
+        "tcp_keepalives_interval",
+        "tcp_user_timeout",
+    ]
