@@ -16,7 +16,7 @@ from benchmarks.scale import Scale, Stand
 from mailer import clock
 from mailer.domain.content import Spoken
 from mailer.domain.delivery import DeliveryState
-from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.domain.newsletter import NewsletterState
 from mailer.domain.texts import TextState
 from mailer.domain.when import When
 from mailer.message.render import Renderer
@@ -30,7 +30,7 @@ from mailer.usecases.editing import Wording, Wordings
 from mailer.usecases.events import EventEdit, SessionEdit
 from mailer.usecases.plans import make_next_issue
 from mailer.usecases.setup import set_up
-from mailer.worker.timetable import Timetable
+from mailer.worker.timetable import Jobs
 
 NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
 A_WEEK = timedelta(days=7)
@@ -106,12 +106,12 @@ def _open(url: str, readers: int) -> Iterator[Sessions]:
 
 def _prepare(sessions: Sessions, begin: Begin, now: datetime, readers: int) -> float:
     """Readers per second of one newsletter; afterwards it has arrived with all of them."""
-    timetable = Timetable(sessions, Renderer(), BASE_URL, clock.fixed(now))
+    jobs = Jobs(sessions, Renderer(BASE_URL), clock.fixed(now), timedelta())
     newsletter_id = begin(sessions, now)
 
     def work(watch: Watch) -> int:
         with watch.running():
-            timetable.move_newsletters()
+            jobs.move_newsletters()
         return readers
 
     pace = rate(work)
@@ -123,7 +123,7 @@ def _begin_letter(sessions: Sessions, now: datetime) -> int:
     with sessions() as session:
         letter = newsletters.new_letter(session, "Bench", (), _WHO, now)
         newsletters.edit(session, letter, "Bench", (), {"cs": ("Setkání", "", _BODY)}, _WHO, now)
-        newsletters.approve(session, letter, None, _WHO, now - GRACE)
+        newsletters.approve(session, letter, None, _WHO, now, grace=timedelta())
         return letter.id
 
 
@@ -138,7 +138,7 @@ def _begin_digest(sessions: Sessions, now: datetime) -> int:
             edit = EventEdit(wordings, [sitting], topics=("events",))
             events.create(session, edit, who=_WHO, now=now, publish=True)
         issue = make_next_issue(session, get_plan(session, "weekly"), _WHO, now)
-        newsletters.approve(session, issue, now, _WHO, now - GRACE)
+        newsletters.approve(session, issue, now, _WHO, now, grace=timedelta())
         return issue.id
 
 

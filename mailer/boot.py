@@ -1,39 +1,35 @@
-"""Config → parts: the one place where objects are wired together."""
+"""Config → parts: the one place where objects are wired together. The pages have `boot_web`."""
 
 import os
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from uuid import uuid4
 
-from flask import Flask
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer import clock
 from mailer.clock import Clock
-from mailer.config import Config, load
+from mailer.config import Config
 from mailer.domain.delivery import UNKNOWN_WAIT
 from mailer.domain.errors import Refused
 from mailer.message.dkim import build_signer
 from mailer.message.headers import read_message_id
 from mailer.message.links import Links
 from mailer.message.render import Renderer
-from mailer.providers.brevo_hook import BrevoHook
 from mailer.providers.inbox import InboxServer
 from mailer.providers.registry import build_sender
-from mailer.storage import accounts, migrate
+from mailer.storage import migrate
 from mailer.storage.db import KeptSessions, Sessions, open_engine, open_sessions
 from mailer.storage.presence import Presence
-from mailer.storage.settings import find_setting
+from mailer.usecases import outages
 from mailer.usecases.addresses import make_address_key
 from mailer.usecases.forecasts import get_limits
-from mailer.usecases.outages import WORKER_TICK, find_box_trouble
 from mailer.usecases.writing import LetterWriter
-from mailer.web.app import create_app
-from mailer.web.parts import HookParts, WebParts
 from mailer.worker.bounces import BounceReader
 from mailer.worker.builder import Builder, Sending
 from mailer.worker.celery_app import make_app
@@ -44,12 +40,8 @@ from mailer.worker.engine import Engine
 from mailer.worker.journal import Journal
 from mailer.worker.service import Service
 from mailer.worker.signing import UNSIGNED, Signing
-from mailer.worker.timetable import Timetable
+from mailer.worker.timetable import Jobs
 from mailer.worker.watermark import Watermark
-
-WORKER_SILENT_AFTER = timedelta(minutes=2)
-MAIL_WAITS_TOO_LONG = timedelta(minutes=15)
-BOX_SHUT_TOO_LONG = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ class Parts:
 
     @cached_property
     def renderer(self) -> Renderer:
-        return Renderer(self.config.templates.overrides)
+        return Renderer(self.config.site.base_url, self.config.templates.overrides)
 
     @cached_property
     def secrets(self) -> list[str]:
@@ -84,29 +76,14 @@ class Parts:
     def links(self) -> Links:
         return Links(self.secrets)
 
-    def web(self) -> WebParts:
-        return WebParts(
-            config=self.config,
-            sessions=self.sessions,
-            reading=self.reading,
-            links=self.links,
-            renderer=self.renderer,
-            clock=self.clock,
-            address_key=make_address_key(self.identity),
-            readiness=self.list_problems,
-            hooks=self.build_hooks(),
-        )
-
-    def build_hooks(self) -> dict[str, HookParts]:
-        """The providers whose reports are expected. One without a secret is not listened to."""
-        secret = self.config.brevo.webhook_secret.get_secret_value()
-        hook = BrevoHook(self.identify)
-        return {hook.name: HookParts(secret, hook.read)} if secret else {}
-
     @property
     def identity(self) -> bytes:
         """The oldest key: hashes of addresses and Message-IDs outlive a change of keys."""
         return self.secrets[0].encode()
+
+    @cached_property
+    def address_key(self) -> Callable[[str], str]:
+        return make_address_key(self.identity)
 
     @cached_property
     def owner(self) -> str:
@@ -118,8 +95,8 @@ class Parts:
         return Watermark(self.config.engine.journal_directory)
 
     def build_engine(self, stop: threading.Event | None = None) -> Engine:
-        """A sending engine with a name of its own in the ledger. `stop` ends its rounds early, for
-        those who call `run_once`."""
+        """A sending engine with a name of its own in the ledger. Without `stop`, only for those
+        who call `run_once`."""
         settings, sessions = self.config.engine, KeptSessions(self.database)
         return Engine(
             sessions=sessions,
@@ -153,12 +130,8 @@ class Parts:
             bounce_address=self.config.bounces.address or mail.from_address,
             has_verp=self.config.bounces.verp,
         )
-        return Builder(
-            self.reading,
-            sending,
-            self.links,
-            LetterWriter(self.renderer, self.links, sending.base_url),
-        )
+        writer = LetterWriter(self.renderer, self.links)
+        return Builder(self.reading, sending, self.links, writer)
 
     def build_signing(self) -> Signing:
         """DKIM for mail that leaves here byte by byte; an HTTP provider writes its own."""
@@ -167,12 +140,12 @@ class Parts:
             return UNSIGNED
         return Signing(build_signer(self.config.dkim, mail.from_address))
 
-    def build_timetable(self) -> Timetable:
-        return Timetable(
+    def build_jobs(self) -> Jobs:
+        return Jobs(
             self.sessions,
             self.renderer,
-            self.config.site.base_url,
             self.clock,
+            timedelta(seconds=self.config.engine.grace_seconds),
             UNKNOWN_WAIT if self.config.engine.resend_unknown else None,
             self.reading,
             self.build_bounce_reader(),
@@ -190,16 +163,19 @@ class Parts:
         """The delivery that a Message-ID or a return path of ours in this text names."""
         return read_message_id(text, self.identity)
 
-    def build_service(self) -> Service | CeleryService:
+    def build_service(self, *, sole_sender: bool) -> Service | CeleryService:
         """The worker as threads of this process; with the demo's provider, its mail server too.
+        `sole_sender`: the caller holds the lock that proves every predecessor dead.
 
         Raises Refused when it shall dispatch to Celery and that is not installed.
         """
         inbox = InboxServer(self.config.inbox) if self.config.mail.provider == "inbox" else None
-        timetable = self.build_timetable()
+        jobs = self.build_jobs()
         if self.config.engine.kind == "celery":
-            return CeleryService(self.build_dispatcher(), timetable, inbox)
-        return Service(self.sessions, self.clock, self.build_engine, timetable, inbox)
+            return CeleryService(self.build_dispatcher(), jobs, inbox)
+        return Service(
+            self.sessions, self.clock, self.build_engine, jobs, inbox, sole_sender=sole_sender
+        )
 
     def build_dispatcher(self) -> Dispatcher:
         engine, settings = self.config.engine, self.config.celery
@@ -223,24 +199,6 @@ class Parts:
     def _look_into_database(self) -> list[str]:
         if mismatch := migrate.find_mismatch(self.database):
             return [mismatch]
-        now = self.clock()
+        reads_box = bool(self.config.bounces.imap_host)
         with self.reading() as session:
-            tick = find_setting(session, WORKER_TICK)
-            oldest = accounts.find_oldest_due(session, now)
-            box = find_box_trouble(session) if self.config.bounces.imap_host else None
-        problems = []
-        if not tick or now - datetime.fromisoformat(tick) > WORKER_SILENT_AFTER:
-            problems.append("The worker has not been heard of for two minutes. Is it running?")
-        if oldest and now - oldest > MAIL_WAITS_TOO_LONG:
-            problems.append(f"Mail has been waiting to leave since {oldest:%Y-%m-%d %H:%M} UTC.")
-        if box and box.since and now - box.since > BOX_SHUT_TOO_LONG:
-            problems.append(
-                f"Bounces cannot be read since {box.since:%Y-%m-%d %H:%M} UTC. "
-                "`mailer doctor` says why."
-            )
-        return problems
-
-
-def create_web_app() -> Flask:
-    """The web application by the configuration of this machine: for `flask` and WSGI servers."""
-    return create_app(Parts(load()).web())
+            return outages.list_problems(session, self.clock(), reads_box=reads_box)

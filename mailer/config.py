@@ -115,20 +115,23 @@ def _add_environment(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Write what the environment says into `settings`; yields key and sentence of each mistake."""
     for name in _list_variables():
         section, separator, key = name.removeprefix(PREFIX).lower().partition("__")
-        if section in Config.model_fields and separator and key:
-            key = key.removesuffix("_file")
-            values = settings.get(section, {})
-            try:
-                value = _read_variable(name, key)
-            except (OSError, UnicodeDecodeError):
-                yield f"{section}.{key}", f"{name} names a file that cannot be read"
-            except json.JSONDecodeError:
-                yield f"{section}.{key}", f'{name} is no list such as ["first key", "second key"]'
-            else:
-                # A section that is no mapping is reported with the other mistakes of the file.
-                settings[section] = {**values, key: value} if isinstance(values, dict) else values
-        else:
+        if section not in Config.model_fields or not (separator and key):
             yield name, f"no such setting; write {PREFIX}<SECTION>__<KEY> as in config.example.toml"
+            continue
+        key = key.removesuffix("_file")
+        if rival := _find_rival(name):
+            yield f"{section}.{key}", f"{rival} and {name} are both set; keep one of them"
+            continue
+        values = settings.get(section, {})
+        try:
+            value = _read_variable(name, key)
+        except (OSError, UnicodeDecodeError):
+            yield f"{section}.{key}", f"{name} names a file that cannot be read"
+        except json.JSONDecodeError:
+            yield f"{section}.{key}", f'{name} is no list such as ["first key", "second key"]'
+        else:
+            # A section that is no mapping is reported with the other mistakes of the file.
+            settings[section] = {**values, key: value} if isinstance(values, dict) else values
 
 
 def _list_variables() -> list[str]:
@@ -139,9 +142,19 @@ def _list_variables() -> list[str]:
     return [name for name, section, mark, _ in parts if mark or section in Config.model_fields]
 
 
+def _find_rival(name: str) -> str:
+    """For a variable that names a file: the one that says the value itself, if that is set, too."""
+    rival = name[: -len("_file")]
+    return rival if _names_file(name) and os.environ.get(rival) else ""
+
+
 def _read_variable(name: str, key: str) -> Any:
     value = os.environ[name]
-    return _read_file(value, key) if name.lower().endswith("_file") else _read_value(value, key)
+    return _read_file(value, key) if _names_file(name) else _read_value(value, key)
+
+
+def _names_file(name: str) -> bool:
+    return name.lower().endswith("_file")
 
 
 def _read_file(path: str, key: str) -> Any:
@@ -184,7 +197,7 @@ def _say(mistake: dict[str, Any]) -> tuple[str, str]:
 
 def _find_contradictions(config: Config) -> dict[str, str]:
     """Settings that are well-formed and still cannot work: key and sentence."""
-    found = dict([*_find_unpaired(config.dkim), *_find_unread(config)])
+    found = dict([*_find_unpaired(config.dkim), *_find_bounce_mistakes(config)])
     keys = [key.get_secret_value() for key in config.site.secret_keys]
     if EXAMPLE_KEY in keys and not config.site.demo:
         found["site.secret_keys"] = (
@@ -203,7 +216,7 @@ def _find_contradictions(config: Config) -> dict[str, str]:
     return found
 
 
-def _find_unread(config: Config) -> Iterator[tuple[str, str]]:
+def _find_bounce_mistakes(config: Config) -> Iterator[tuple[str, str]]:
     """What the way back of bounces lacks."""
     bounces = config.bounces
     local = (bounces.address or config.mail.from_address).partition("@")[0]

@@ -4,8 +4,6 @@ Reads only; its network calls go to the configured database and mail server, and
 mail is signed here. Nothing is sent.
 """
 
-import smtplib
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,7 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.boot import Parts
 from mailer.message.dkim import Key, list_keys
+from mailer.providers.base import ProviderDown
 from mailer.providers.mailbox import MailboxDown, open_mailbox
+from mailer.providers.smtp_opening import open_session
 from mailer.sections.mail import Bounces, Smtp
 from mailer.storage import migrate
 from mailer.storage.db import find_cause
@@ -31,7 +31,7 @@ DNS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One thing looked at. `advice` says what to do when it is not good."""
 
     is_good: bool
@@ -39,15 +39,15 @@ class Finding:
     advice: str = ""
 
 
-def good(what: str) -> Finding:
-    return Finding(is_good=True, what=what)
+def good(what: str) -> Diagnosis:
+    return Diagnosis(is_good=True, what=what)
 
 
-def mend(what: str, advice: str) -> Finding:
-    return Finding(is_good=False, what=what, advice=advice)
+def mend(what: str, advice: str) -> Diagnosis:
+    return Diagnosis(is_good=False, what=what, advice=advice)
 
 
-def examine(parts: Parts, open_resolver: Callable[[], Resolver] = Resolver) -> list[Finding]:
+def examine(parts: Parts, open_resolver: Callable[[], Resolver] = Resolver) -> list[Diagnosis]:
     """Everything that can be looked at from here, in the order in which it matters.
 
     The DNS is asked only where the configuration has a DKIM key, by default as this machine does.
@@ -62,12 +62,12 @@ def examine(parts: Parts, open_resolver: Callable[[], Resolver] = Resolver) -> l
     ]
 
 
-def _examine_site(parts: Parts) -> Iterator[Finding]:
+def _examine_site(parts: Parts) -> Iterator[Diagnosis]:
     url = parts.config.site.base_url
     if url.startswith("https://"):
         yield good(f"Links in mail begin with {url}.")
     else:
-        yield Finding(
+        yield Diagnosis(
             parts.config.site.demo,
             f"Links in mail begin with {url}, without encryption.",
             "Put a web server with a certificate in front and set site.base_url to https://…: "
@@ -75,7 +75,7 @@ def _examine_site(parts: Parts) -> Iterator[Finding]:
         )
 
 
-def _examine_sender(parts: Parts) -> Finding:
+def _examine_sender(parts: Parts) -> Diagnosis:
     address = parts.config.mail.from_address
     domain = "." + address.rpartition("@")[2].lower()
     if parts.config.site.demo or not domain.endswith(RESERVED):
@@ -86,7 +86,7 @@ def _examine_sender(parts: Parts) -> Finding:
     )
 
 
-def _examine_database(parts: Parts) -> Iterator[Finding]:
+def _examine_database(parts: Parts) -> Iterator[Diagnosis]:
     try:
         mismatch = migrate.find_mismatch(parts.database)
     except SQLAlchemyError as error:
@@ -97,19 +97,31 @@ def _examine_database(parts: Parts) -> Iterator[Finding]:
         yield mend(f"{what}.", advice)
         return
     yield good("The database is at the newest version.")
+    yield from _examine_desk(parts)
+    yield from _examine_restore(parts)
+    problems = parts.list_problems()
+    yield Diagnosis(not problems, " ".join(problems) or "The worker is alive.")
+
+
+def _examine_desk(parts: Parts) -> Iterator[Diagnosis]:
+    """What only people at the desk can give: an address for the footer, and themselves."""
     with parts.reading() as session:
         association, users = get_association(session), count_users(session)
-        held = find_restore(session)
-    yield Finding(
+    yield Diagnosis(
         bool(association.address),
         f"The footer of every mail names the sender: {association.signature()}",
         "" if association.address else "Add the postal address under Settings on the desk.",
     )
-    yield Finding(
+    yield Diagnosis(
         users > 0,
         f"{users} {'coordinator' if users == 1 else 'coordinators'} can sign in.",
         "" if users else "Run `mailer init` for a setup code, or `mailer user add`.",
     )
+
+
+def _examine_restore(parts: Parts) -> Iterator[Diagnosis]:
+    with parts.reading() as session:
+        held = find_restore(session)
     if held:
         yield mend(
             f"This database is a restored backup, as it was on {held.since:%Y-%m-%d %H:%M} UTC: no "
@@ -117,27 +129,25 @@ def _examine_database(parts: Parts) -> Iterator[Finding]:
             "Run `mailer restored --resend-nothing` if anything was sent after that, `mailer "
             "restored --send` if nothing was.",
         )
-    problems = parts.list_problems()
-    yield Finding(not problems, " ".join(problems) or "The worker is alive.")
 
 
-def _examine_provider(parts: Parts) -> Iterator[Finding]:
+def _examine_provider(parts: Parts) -> Iterator[Diagnosis]:
     provider = parts.config.mail.provider
     if provider == "smtp":
         yield _knock(parts.config.smtp)
     elif provider == "brevo":
         known = bool(parts.config.brevo.api_key.get_secret_value())
-        yield Finding(known, "Mail leaves through Brevo.", "" if known else "Set brevo.api_key.")
+        yield Diagnosis(known, "Mail leaves through Brevo.", "" if known else "Set brevo.api_key.")
         yield _examine_hook(parts)
     else:
-        yield Finding(
+        yield Diagnosis(
             parts.config.site.demo,
             f"Mail leaves through “{provider}”: it reaches nobody.",
             "Set mail.provider to smtp or brevo to reach people.",
         )
 
 
-def _examine_hook(parts: Parts) -> Finding:
+def _examine_hook(parts: Parts) -> Diagnosis:
     """Whether Brevo can tell what became of mail. What is printed is for the operator alone."""
     secret = parts.config.brevo.webhook_secret.get_secret_value()
     if not secret:
@@ -149,33 +159,21 @@ def _examine_hook(parts: Parts) -> Finding:
     return good(f"Brevo reports to {url} (enter it at Brevo as a transactional webhook).")
 
 
-def _knock(smtp: Smtp) -> Finding:
-    """Connect, encrypt and sign in, as the sender would; send nothing."""
-    where = f"{smtp.host}:{smtp.port}"
+def _knock(smtp: Smtp) -> Diagnosis:
+    """Connect, encrypt and sign in as the sender does; send nothing."""
+    # The sender may wait for minutes; somebody sits in front of this.
+    seconds = min(smtp.connect_seconds, smtp.reply_seconds)
     try:
-        with _connect(smtp) as server:
-            server.ehlo()
-            if smtp.security == "starttls":
-                server.starttls(context=ssl.create_default_context())
-                server.ehlo()
-            if smtp.username:
-                server.login(smtp.username, smtp.password.get_secret_value())
-    except (OSError, smtplib.SMTPException) as error:
+        open_session(smtp.model_copy(update={"reply_seconds": seconds})).quit()
+    except ProviderDown as down:
         return mend(
-            f"The mail server {where} cannot be used: {error}",
-            "Check the [smtp] section: host, port, security, username and password.",
+            down.text,
+            "Check the [smtp] section: host, port, security, username, password and helo.",
         )
-    return good(f"The mail server {where} lets us in.")
+    return good(f"The mail server {smtp.host}:{smtp.port} lets us in.")
 
 
-def _connect(smtp: Smtp) -> smtplib.SMTP:
-    if smtp.security == "tls":
-        context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(smtp.host, smtp.port, timeout=smtp.connect_seconds, context=context)
-    return smtplib.SMTP(smtp.host, smtp.port, timeout=smtp.connect_seconds)
-
-
-def _examine_bounces(bounces: Bounces) -> Iterator[Finding]:
+def _examine_bounces(bounces: Bounces) -> Iterator[Diagnosis]:
     """Open the mailbox that bounces come back to, as the worker would; change nothing in it."""
     if not bounces.imap_host:
         return
@@ -190,7 +188,7 @@ def _examine_bounces(bounces: Bounces) -> Iterator[Finding]:
         )
 
 
-def _examine_signature(parts: Parts, open_resolver: Callable[[], Resolver]) -> Iterator[Finding]:
+def _examine_signature(parts: Parts, open_resolver: Callable[[], Resolver]) -> Iterator[Diagnosis]:
     mail = parts.config.mail
     keys = list_keys(parts.config.dkim, mail.from_address)
     if mail.provider == "smtp":
@@ -199,7 +197,7 @@ def _examine_signature(parts: Parts, open_resolver: Callable[[], Resolver]) -> I
         yield good("Brevo signs mail with its own key; the one in [dkim] is not used.")
 
 
-def _compare(key: Key, open_resolver: Callable[[], Resolver]) -> Finding:
+def _compare(key: Key, open_resolver: Callable[[], Resolver]) -> Diagnosis:
     """Whether the DNS publishes the public half of the key that mail is signed with."""
     name = key.record_name
     try:

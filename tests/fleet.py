@@ -15,7 +15,7 @@ from celery.bin.celery import celery
 
 from mailer import clock
 from mailer.boot import Parts
-from mailer.cli.serving import WITHOUT, run_worker
+from mailer.cli.workers import WITHOUT, run_worker
 from mailer.config import load
 from mailer.log import set_up_log
 from tests.letters import start_letter
@@ -65,7 +65,7 @@ def install_fleet(
 _NURSERY = multiprocessing.get_context("forkserver")
 _NURSERY.set_forkserver_preload(
     [
-        "mailer.cli.serving",
+        "mailer.cli.workers",
         "mailer.worker.celery_hand",
         "celery.apps.worker",
         "celery.bin.celery",
@@ -174,10 +174,10 @@ def wait_until_sent(
 ) -> None:
     """The ten seconds between two looks for dead processes, and the quarter of an hour for answers
     that were lost, are cut short."""
-    sessions, timetable = installation.parts.sessions, installation.parts.build_timetable()
+    sessions, jobs = installation.parts.sessions, installation.parts.build_jobs()
 
     def is_done() -> bool:
-        timetable.sort_out_mail()
+        jobs.sort_out_mail()
         let_waiting_end(sessions)
         return is_sent(sessions, newsletter_id)
 

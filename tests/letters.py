@@ -1,10 +1,10 @@
 """Newsletters for tests, brought to any point of their life by the real use-cases."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from mailer.domain.newsletter import GRACE
+from mailer.domain.portion import Portion
 from mailer.message.render import Renderer
 from mailer.storage.db import Sessions
 from mailer.storage.newsletters import Newsletter, get_newsletter
@@ -14,6 +14,8 @@ from mailer.usecases.setup import set_up
 
 BASE_URL = "https://news.example.org"
 WHO = "anna@example.org"
+GRACE = timedelta(minutes=10)
+"""As configured where nobody says otherwise."""
 
 
 def add_letter(session: Session, now: datetime, **texts: str) -> Newsletter:
@@ -30,7 +32,7 @@ def start_letter(sessions: Sessions, now: datetime, **texts: str) -> int:
     """A letter that is being sent to every confirmed subscriber; its id."""
     with sessions() as session:
         letter = add_letter(session, now, **texts)
-        newsletters.approve(session, letter, None, WHO, now - GRACE)
+        newsletters.approve(session, letter, None, WHO, now, grace=timedelta())
         newsletter_id = letter.id
     with sessions() as session:
         sending.start_due(session, now)
@@ -40,11 +42,12 @@ def start_letter(sessions: Sessions, now: datetime, **texts: str) -> int:
 
 def prepare(sessions: Sessions, newsletter_id: int, now: datetime, chunk: int = 1000) -> None:
     """Write the audience down, as the clock would."""
-    preparation = Preparation(newsletter_id, Renderer(), BASE_URL)
+    readers = Portion(chunk, smallest=chunk, largest=chunk)
+    preparation = Preparation(newsletter_id, Renderer(BASE_URL), readers)
     more = True
     while more:
         with sessions() as session:
-            more = preparation.step(session, now, chunk)
+            more = preparation.step(session, now)
 
 
 def read_newsletter(sessions: Sessions, newsletter_id: int) -> Newsletter:

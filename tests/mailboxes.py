@@ -6,11 +6,12 @@ import grp
 import os
 import pwd
 import shutil
+import socketserver
 import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from imaplib import IMAP4
@@ -21,7 +22,7 @@ import pytest
 from tests.brokers import is_open
 from tests.parts import find_dovecot
 from tests.service import wait_until
-from tests.sinks import Certificate, free_port, make_certificate
+from tests.sinks import Certificate, free_port, in_thread, make_certificate
 
 PASSWORD = "hush-ünd-more"
 STOP_SECONDS = 10
@@ -63,6 +64,13 @@ class Dovecot:
         """Its mails are lost, and the numbers of new ones mean others than before."""
         shutil.rmtree(self.folder / "mail" / owner)
         time.sleep(1.1)  # the second in which a box is made is what tells it from the one before
+
+    def find_file(self, owner: str, marker: bytes) -> Path:
+        """Where the mail lies that has `marker` in it."""
+        box = self.folder / "mail" / owner
+        mails = [path for name in ("new", "cur") for path in (box / name).iterdir()]
+        (found,) = [path for path in mails if marker in path.read_bytes()]
+        return found
 
     def list_flags(self, owner: str) -> list[bytes]:
         """Every mail in the box, with what is marked about it."""
@@ -160,3 +168,30 @@ def dovecot(_dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> Dovecot:
     have an owner of its own."""
     monkeypatch.setenv("SSL_CERT_FILE", str(_dovecot.certificate.file))
     return _dovecot
+
+
+@contextmanager
+def silent_imap() -> Iterator[dict[str, object]]:
+    """A box with one mail, whose server falls silent when it is asked for it; what `[bounces]` says
+    about it."""
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _SilentAtFetch)
+    with server, in_thread(server):
+        port = server.server_address[1]
+        yield {"imap_host": "127.0.0.1", "imap_port": port, "imap_security": "none"}
+
+
+class _SilentAtFetch(socketserver.StreamRequestHandler):
+    said: Mapping[bytes, bytes] = {
+        b"CAPABILITY": b"* CAPABILITY IMAP4rev1",
+        b"EXAMINE": b"* 1 EXISTS\r\n* OK [UIDVALIDITY 1] same\r\n* OK [UIDNEXT 2] next",
+        b"UID SEARCH": b"* SEARCH 1",
+    }
+
+    def handle(self) -> None:
+        self.wfile.write(b"* OK hello\r\n")
+        for line in self.rfile:
+            tag, command, *words = line.split()
+            command = b" ".join([command, *words[:1]]) if command == b"UID" else command
+            if command != b"UID FETCH":
+                said = self.said.get(command, b"* OK")
+                self.wfile.write(said + b"\r\n" + tag + b" OK done\r\n")

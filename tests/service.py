@@ -20,7 +20,7 @@ from typing import Any
 import requests
 
 from mailer.boot import Parts
-from mailer.cli.serving import run_worker
+from mailer.cli.workers import run_worker
 from mailer.config import load
 from mailer.worker import crash
 
@@ -92,7 +92,7 @@ def run_mailer(
 
 
 _NURSERY = multiprocessing.get_context("forkserver")
-_NURSERY.set_forkserver_preload(["mailer.cli.serving"])
+_NURSERY.set_forkserver_preload(["mailer.cli.workers"])
 
 
 def fork_worker(

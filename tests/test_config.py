@@ -117,6 +117,29 @@ def test_a_secret_comes_from_a_file_that_the_file_names(
     assert (by_file, by_environment) == ("hush", "louder")
 
 
+VARIABLE = "MAILER_SMTP__PASSWORD"
+
+
+@pytest.mark.parametrize(
+    ("password", "mistakes"),
+    [
+        (
+            "louder",
+            [f"smtp.password: {VARIABLE} and {VARIABLE}_FILE are both set; keep one of them"],
+        ),
+        ("", []),
+    ],
+)
+def test_a_secret_that_the_environment_gives_twice_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str, mistakes: list[str]
+) -> None:
+    (tmp_path / "password").write_text("hush\n", encoding="utf-8")
+    monkeypatch.setenv(f"{VARIABLE}_FILE", str(tmp_path / "password"))
+    monkeypatch.setenv(VARIABLE, password)
+
+    assert list_mistakes() == mistakes
+
+
 @pytest.mark.parametrize(
     ("named", "says"),
     [
@@ -184,6 +207,15 @@ def test_a_broken_file_says_what_to_do(tmp_path: Path, text: str | None, says: s
 
     with pytest.raises(Misconfigured, match=says):
         load(path)
+
+
+def list_mistakes() -> list[str]:
+    """What is wrong with the environment, on top of settings that are good."""
+    try:
+        load(site={"secret_keys": [KEY]})
+    except Misconfigured as misconfigured:
+        return misconfigured.mistakes
+    return []
 
 
 def say_mistake(**sections: dict[str, object]) -> list[str]:
@@ -331,6 +363,35 @@ def test_a_claim_outlives_a_slow_server() -> None:
 
     assert [mistake.partition(":")[0] for mistake in mistakes] == ["engine.lease_seconds"]
     assert load(site={"secret_keys": [KEY]}, engine={"lease_seconds": 330})
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("mysql://news@localhost/news", "expected sqlite:///file or postgresql://user:password@"),
+        ("news.db", "expected sqlite:///file or postgresql://user:password@"),
+        ("postgresql+psycopg2://news@localhost/news", "expected postgresql://… without +psycopg2"),
+        ("postgresql+asyncpg://news@localhost/news", "expected postgresql://… without +asyncpg"),
+        ("sqlite+aiosqlite:///news.db", "expected sqlite://… without +aiosqlite"),
+    ],
+)
+def test_a_database_that_we_do_not_speak_to_is_refused(url: str, says: str) -> None:
+    mistakes = say_mistake(database={"url": url})
+
+    assert [mistake[: len(says) + 14] for mistake in mistakes] == [f"database.url: {says}"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///news.db",
+        "sqlite+pysqlite:///news.db",
+        "postgresql://news@localhost/news",
+        "postgresql+psycopg://news@localhost/news",
+    ],
+)
+def test_a_database_that_we_speak_to_is_taken(url: str) -> None:
+    assert load(site={"secret_keys": [KEY]}, database={"url": url}).database.url == url
 
 
 @pytest.mark.parametrize(

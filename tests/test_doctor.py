@@ -1,7 +1,8 @@
-"""What the doctor sees of the DNS: a real server on loopback answers as each test tells it."""
+"""What the doctor sees of mail servers, mailboxes and the DNS: real servers on loopback."""
 
 import socket
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,20 +15,21 @@ from dns.resolver import Resolver
 
 from mailer.boot import Parts
 from mailer.config import load
-from mailer.doctor import Finding, examine
+from mailer.doctor import Diagnosis, examine
 from mailer.message.dkim import Key
 from tests.mailboxes import Dovecot
+from tests.sinks import scripted_smtp
 
 KEY = Key("example.org", "news", generate_private_key(65537, 2048))
 NAME = KEY.record_name
 PEM = KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 STRINGS = f'"{KEY.record[:200]}" "{KEY.record[200:]}"'
-MISSING = Finding(
+MISSING = Diagnosis(
     is_good=False,
     what=f"There is no DKIM record {NAME}.",
     advice="Publish what `mailer dkim show` prints. Until then, mail counts as not signed.",
 )
-OTHER = Finding(
+OTHER = Diagnosis(
     is_good=False,
     what=f"The DKIM record {NAME} does not fit the key that mail is signed with.",
     advice="Publish only the one that `mailer dkim show` prints, or configure the key that "
@@ -60,7 +62,7 @@ def _answer(server: socket.socket, records: tuple[str, ...], code: rcode.Rcode) 
         server.sendto(answer.to_wire(), asked[1])
 
 
-def list_findings(resolver: Resolver, folder: Path, provider: str = "smtp") -> list[Finding]:
+def list_diagnoses(resolver: Resolver, folder: Path, provider: str = "smtp") -> list[Diagnosis]:
     config = load(
         site={"secret_keys": ["k" * 40]},
         database={"url": f"sqlite:///{folder}/mailer.db"},
@@ -69,9 +71,9 @@ def list_findings(resolver: Resolver, folder: Path, provider: str = "smtp") -> l
         dkim={"selector": "news", "private_key": PEM},
     )
     parts = Parts(config)
-    findings = examine(parts, lambda: resolver)
+    diagnoses = examine(parts, lambda: resolver)
     parts.database.dispose()
-    return [finding for finding in findings if "DKIM" in finding.what or "[dkim]" in finding.what]
+    return [one for one in diagnoses if "DKIM" in one.what or "[dkim]" in one.what]
 
 
 @pytest.fixture(autouse=True)
@@ -89,15 +91,15 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_published_key_is_found(tmp_path: Path, record: str) -> None:
     with name_server(record) as resolver:
-        findings = list_findings(resolver, tmp_path)
+        diagnoses = list_diagnoses(resolver, tmp_path)
 
-    assert findings == [
-        Finding(True, f"The DKIM record {NAME} fits the key that mail is signed with.")
+    assert diagnoses == [
+        Diagnosis(True, f"The DKIM record {NAME} fits the key that mail is signed with.")
     ]
 
 
 @pytest.mark.parametrize(
-    ("records", "code", "finding"),
+    ("records", "code", "diagnosis"),
     [
         ((), rcode.NXDOMAIN, MISSING),
         ((), rcode.NOERROR, MISSING),
@@ -109,29 +111,29 @@ def test_published_key_is_found(tmp_path: Path, record: str) -> None:
     ],
 )
 def test_record_that_verifiers_cannot_use_is_told(
-    tmp_path: Path, records: tuple[str, ...], code: rcode.Rcode, finding: Finding
+    tmp_path: Path, records: tuple[str, ...], code: rcode.Rcode, diagnosis: Diagnosis
 ) -> None:
     with name_server(*records, code=code) as resolver:
-        findings = list_findings(resolver, tmp_path)
+        diagnoses = list_diagnoses(resolver, tmp_path)
 
-    assert findings == [finding]
+    assert diagnoses == [diagnosis]
 
 
 def test_silence_of_the_dns_is_told_apart_from_a_missing_record(tmp_path: Path) -> None:
     with name_server(code=rcode.SERVFAIL) as resolver:
-        findings = list_findings(resolver, tmp_path)
+        diagnoses = list_diagnoses(resolver, tmp_path)
 
-    assert [(one.is_good, one.what.partition(":")[0]) for one in findings] == [
+    assert [(one.is_good, one.what.partition(":")[0]) for one in diagnoses] == [
         (False, f"The DKIM record {NAME} cannot be looked up")
     ]
 
 
 @pytest.mark.parametrize(
-    ("secret", "finding"),
+    ("secret", "diagnosis"),
     [
         (
             "",
-            Finding(
+            Diagnosis(
                 is_good=False,
                 what="Brevo cannot report bounces and complaints: dead addresses are mailed again.",
                 advice="Set brevo.webhook_secret, then run this again for the address to enter at "
@@ -140,7 +142,7 @@ def test_silence_of_the_dns_is_told_apart_from_a_missing_record(tmp_path: Path) 
         ),
         (
             "s" * 40,
-            Finding(
+            Diagnosis(
                 is_good=True,
                 what=f"Brevo reports to https://news.example.org/hooks/brevo/{'s' * 40} "
                 "(enter it at Brevo as a transactional webhook).",
@@ -148,7 +150,7 @@ def test_silence_of_the_dns_is_told_apart_from_a_missing_record(tmp_path: Path) 
         ),
     ],
 )
-def test_way_back_from_brevo_is_told(tmp_path: Path, secret: str, finding: Finding) -> None:
+def test_way_back_from_brevo_is_told(tmp_path: Path, secret: str, diagnosis: Diagnosis) -> None:
     parts = Parts(
         load(
             site={"secret_keys": ["k" * 40], "base_url": "https://news.example.org"},
@@ -157,27 +159,66 @@ def test_way_back_from_brevo_is_told(tmp_path: Path, secret: str, finding: Findi
             brevo={"api_key": "key", "webhook_secret": secret},
         )
     )
-    findings = examine(parts)
+    diagnoses = examine(parts)
     parts.database.dispose()
 
-    assert [one for one in findings if "report" in one.what] == [finding]
+    assert [one for one in diagnoses if "report" in one.what] == [diagnosis]
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        ("235 welcome", Diagnosis(True, "The mail server {place} lets us in.")),
+        (
+            "535 5.7.8 wrong",
+            Diagnosis(
+                False,
+                "The mail server {place} refused smtp.username and smtp.password with 535 5.7.8 "
+                "wrong",
+                "Check the [smtp] section: host, port, security, username, password and helo.",
+            ),
+        ),
+    ],
+)
+def test_mail_server_is_entered_as_the_sender_enters_it(
+    tmp_path: Path, answer: str, diagnosis: Diagnosis
+) -> None:
+    with scripted_smtp({"AUTH": answer}, ["AUTH PLAIN"]) as server:
+        place = {"host": "127.0.0.1", "port": server.port, "security": "none"}
+        identity = {"helo": "news.example.org", "username": "news", "password": "hřebík"}
+        parts = Parts(
+            load(
+                site={"secret_keys": ["k" * 40]},
+                database={"url": f"sqlite:///{tmp_path}/mailer.db"},
+                smtp={**place, **identity},
+            )
+        )
+        diagnoses = examine(parts)
+        parts.database.dispose()
+
+    (found,) = [one for one in diagnoses if "mail server" in one.what]
+    what = diagnosis.what.format(place=f"127.0.0.1:{server.port}")
+    assert found == Diagnosis(diagnosis.is_good, what, diagnosis.advice)
+    secret = b64encode("\0news\0hřebík".encode()).decode()
+    assert server.commands[:3] == ["CONNECT", "EHLO news.example.org", f"AUTH PLAIN {secret}"]
+    assert server.verbs().count("QUIT") == diagnosis.is_good
 
 
 def test_key_that_is_not_used_is_told(tmp_path: Path) -> None:
-    findings = list_findings(Resolver(configure=False), tmp_path, provider="brevo")
+    diagnoses = list_diagnoses(Resolver(configure=False), tmp_path, provider="brevo")
 
-    assert findings == [
-        Finding(True, "Brevo signs mail with its own key; the one in [dkim] is not used.")
+    assert diagnoses == [
+        Diagnosis(True, "Brevo signs mail with its own key; the one in [dkim] is not used.")
     ]
 
 
 @pytest.mark.parametrize(
-    ("folder", "finding"),
+    ("folder", "diagnosis"),
     [
-        ("INBOX", Finding(True, "Bounces can be read: {box} opens. Mails in it: 1.")),
+        ("INBOX", Diagnosis(True, "Bounces can be read: {box} opens. Mails in it: 1.")),
         (
             "Lost",
-            Finding(
+            Diagnosis(
                 False,
                 "Bounces cannot be read from {box}: Mailbox doesn't exist: Lost",
                 "Check the [bounces] section: host, port, security, username, password and folder.",
@@ -186,7 +227,7 @@ def test_key_that_is_not_used_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_box_of_bounces_is_opened(
-    tmp_path: Path, dovecot: Dovecot, folder: str, finding: Finding
+    tmp_path: Path, dovecot: Dovecot, folder: str, diagnosis: Diagnosis
 ) -> None:
     owner = f"doctor-{folder}"
     dovecot.put(owner, b"Subject: Hello\r\n\r\n")
@@ -198,10 +239,10 @@ def test_box_of_bounces_is_opened(
             bounces=dovecot.section(owner, folder=folder),
         )
     )
-    findings = examine(parts)
+    diagnoses = examine(parts)
     parts.database.dispose()
 
     box = f"“{folder}” at localhost:{dovecot.tls_port}"
-    (found,) = [one for one in findings if "Bounces" in one.what]
-    assert (found.is_good, found.advice) == (finding.is_good, finding.advice)
-    assert found.what.startswith(finding.what.format(box=box))
+    (found,) = [one for one in diagnoses if "Bounces" in one.what]
+    assert (found.is_good, found.advice) == (diagnosis.is_good, diagnosis.advice)
+    assert found.what.startswith(diagnosis.what.format(box=box))

@@ -9,8 +9,8 @@ import pytest
 from babel.messages.pofile import read_po
 
 from mailer import i18n
-from mailer.message.render import KINDS, PARTS
 from scripts import messages
+from tests.message.samples import KINDS, PARTS
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "mailer").rglob("*.py"))
@@ -55,6 +55,18 @@ def test_only_one_place_commits() -> None:
     ]
 
     assert commits == ["mailer/storage/db.py"]
+
+
+def test_no_use_case_writes_sql() -> None:
+    """Statements are storage's. A use-case names a session and what it raises, no more."""
+    writers = [
+        path.name
+        for path in (ROOT / "mailer" / "usecases").glob("*.py")
+        for node in walk(path)
+        if isinstance(node, ast.ImportFrom) and node.module == "sqlalchemy"
+    ]
+
+    assert writers == []
 
 
 def test_only_the_clock_reads_the_wall_clock() -> None:

@@ -56,7 +56,7 @@ def restored(context: click.Context, hold: bool, resend_nothing: bool, send: boo
         return
     with parts.sessions() as session:
         if hold:
-            restores.hold_back(session, parts.clock(), parts.clock())
+            restores.hold(session, parts.clock())
         held = find_restore(session)
     click.echo(HELD.format(moment=say_moment(held.since)) if held else restores.NOTHING_HELD)
 
@@ -70,9 +70,6 @@ def _release(parts: Parts, *, resends: bool) -> None:
         click.echo(f"{mails} unknown now: the reports of the newsletters list them.")
         click.echo("If an import was waiting for answers, import its list again.")
     click.echo(
-        "Whoever unsubscribed after the backup is subscribed again. docs/going-live.md says where "
+        "Whoever unsubscribed after the backup is subscribed again. docs/backups.md says where "
         "to find them."
     )
-
-
-COMMANDS = (backup, restored)

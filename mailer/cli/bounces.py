@@ -41,18 +41,19 @@ def bounce(context: click.Context) -> None:
     except SQLAlchemyError as error:
         cause = str(find_cause(error)).partition("\n")[0]
         raise _TryLaterError(f"The database cannot be used: {cause}.") from error
-    said = ", ".join(one.kind.replace("_", " ") for one in found)
-    click.echo(f"Taken: {said}." if found else "Not about a mail of ours: ignored.")
+    if found:
+        click.echo(f"Taken: {found.kind.replace('_', ' ')}.")
+    else:
+        click.echo("Not about a mail of ours: ignored.")
 
 
-def _take(context: click.Context, message: bytes) -> list[Feedback]:
+def _take(context: click.Context, message: bytes) -> Feedback | None:
     parts = get_parts(context)
     found = read_safely(message, parts.identify, parts.clock)
     if found:
         _check_file(parts.database)
-    for one in found:
         with parts.sessions() as session:
-            feedback.take(session, [one], parts.clock())
+            feedback.take(session, found, parts.clock())
     return found
 
 
@@ -74,6 +75,3 @@ def read_beginning(stream: BinaryIO) -> bytes:
     while stream.read(CHUNK):
         pass
     return beginning
-
-
-COMMANDS = (bounce,)

@@ -14,13 +14,14 @@ from mailer import clock
 from mailer.boot import Parts
 from mailer.config import load
 from mailer.domain.errors import Invalid
+from mailer.domain.when import DEFAULT_TZ
 from mailer.log import set_up_log
 from mailer.storage.languages import list_content_languages
 from mailer.storage.topics import list_topics
 
 WHO = "command line"
 USUAL_CONFIG = Path("config.toml")
-PRAGUE = ZoneInfo("Europe/Prague")
+PRAGUE = ZoneInfo(DEFAULT_TZ)
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Print data for programs.")
 
@@ -71,6 +72,11 @@ MOMENT = Moment()
 def print_json(data: Any) -> None:
     """Data for programs, on the screen."""
     click.echo(to_json(data))
+
+
+def quote(text: str) -> str:
+    """A text as TOML writes it: the quoting of JSON will do."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def to_json(data: Any) -> str:

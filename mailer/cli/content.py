@@ -84,5 +84,3 @@ def _print_row(row: dict[str, Any]) -> None:
 
 import_.add_command(import_subscribers)
 export.add_command(export_subscribers)
-
-COMMANDS = (import_, export)

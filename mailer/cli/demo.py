@@ -67,6 +67,3 @@ def _welcome(stage: Stage) -> None:
        password           {stage.password}
 """
     )
-
-
-COMMANDS = (demo,)

@@ -1,6 +1,5 @@
 """Commands for the key that mail is signed with: make one, show what to publish of it."""
 
-import json
 import os
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import ValidationError
 
+from mailer.cli.common import quote
 from mailer.config import load
 from mailer.message.dkim import Key, PrivateKey, find_domain, list_keys
 from mailer.sections.dkim import RSA_BITS, Dkim
@@ -50,11 +50,11 @@ def new(
     kind = "ed25519_" if is_second else ""
     click.echo(
         "\nWhen it is published, write into the configuration:\n\n"
-        f"  [dkim]\n  {kind}selector = {_quote(key.selector)}\n"
-        f"  {kind}private_key_file = {_quote(str(path))}"
+        f"  [dkim]\n  {kind}selector = {quote(key.selector)}\n"
+        f"  {kind}private_key_file = {quote(str(path))}"
     )
     if domain:
-        click.echo(f"  domain = {_quote(key.domain)}")
+        click.echo(f"  domain = {quote(key.domain)}")
 
 
 @dkim.command()
@@ -112,11 +112,3 @@ def _print_record(key: Key) -> None:
         "Publish this TXT record. Where a form takes one text, join the strings and leave the "
         f"quotes out.\n\n  {key.record_name}\n\n  " + "\n  ".join(strings)
     )
-
-
-def _quote(text: str) -> str:
-    """As TOML writes it: the quoting of JSON will do."""
-    return json.dumps(text, ensure_ascii=False)
-
-
-COMMANDS = (dkim,)

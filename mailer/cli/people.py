@@ -28,7 +28,6 @@ from mailer.storage.subscribers import Filter
 from mailer.storage.topics import list_topics
 from mailer.storage.users import User, list_users
 from mailer.usecases import users
-from mailer.usecases.addresses import make_address_key
 from mailer.usecases.import_files import People, read_file, read_people
 from mailer.usecases.import_records import make_source, new_number
 from mailer.usecases.preferences import Wishes
@@ -195,7 +194,7 @@ def _plan(parts: Parts, session: Session, people: People, wishes: Wishes) -> Imp
     check_known(session, wishes.languages, wishes.topics)
     usual = [topic.slug for topic, _names in list_topics(session) if topic.is_default]
     defaults = Wishes(wishes.languages or (get_fallback(session),), wishes.topics or tuple(usual))
-    return plan_import(session, people, defaults, make_address_key(parts.identity))
+    return plan_import(session, people, defaults, parts.address_key)
 
 
 def _print_import(plan: ImportPlan, result: ImportResult | None, *, is_json: bool) -> None:
@@ -245,6 +244,3 @@ def _describe(found: User) -> dict[str, Any]:
         "language": found.language,
         "created_at": found.created_at,
     }
-
-
-COMMANDS = (user,)

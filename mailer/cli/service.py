@@ -1,6 +1,5 @@
-"""Commands for the operator: set up, migrate, run, look for what is wrong."""
+"""Commands for the operator: set up, migrate, move to another database, look for what is wrong."""
 
-import json
 import secrets
 import tomllib
 from pathlib import Path
@@ -8,10 +7,9 @@ from pathlib import Path
 import click
 
 from mailer.boot import Parts
-from mailer.cli.common import USUAL_CONFIG, as_json, get_parts, print_json, print_table
-from mailer.cli.serving import become_celery, run_worker, serve_web
+from mailer.cli.common import USUAL_CONFIG, as_json, get_parts, print_json, print_table, quote
 from mailer.config import Misconfigured, load, read
-from mailer.doctor import Finding, examine, mend
+from mailer.doctor import Diagnosis, examine, mend
 from mailer.domain.association import Association
 from mailer.storage import migrate as migrations
 from mailer.storage.copying import copy_all
@@ -77,21 +75,21 @@ def init(context: click.Context, base_url: str, sender: str, name: str, path: Pa
         _write_config(path, base_url, sender)
         click.echo(f"Made {path}. Fill in its [smtp] section before you send.")
     parts = get_parts(context)
-    _bring_up_to_date(parts)
-    code = _set_up(parts, name, renews_code=True)
+    bring_up_to_date(parts)
+    code = set_up_database(parts, name, renews_code=True)
     click.echo("The database is ready.")
     if path != usual:
         click.echo(f"Name the file to every other command: mailer --config {path} ...")
-    _print_code(parts, code)
+    print_code(parts, code)
 
 
 def _write_config(path: Path, base_url: str, sender: str) -> None:
     """Nothing is written that could not be read again."""
     text = NEW_CONFIG.format(
-        base_url=_quote(base_url),
-        key=_quote(secrets.token_urlsafe(48)),
-        database=_quote(f"sqlite:///{path.resolve().parent / 'mailer.db'}"),
-        sender=_quote(sender),
+        base_url=quote(base_url),
+        key=quote(secrets.token_urlsafe(48)),
+        database=quote(f"sqlite:///{path.resolve().parent / 'mailer.db'}"),
+        sender=quote(sender),
     )
     read(tomllib.loads(text), {})
     try:
@@ -101,12 +99,7 @@ def _write_config(path: Path, base_url: str, sender: str) -> None:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def _quote(text: str) -> str:
-    """As TOML writes it: the quoting of JSON will do."""
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _set_up(parts: Parts, name: str = "", *, renews_code: bool) -> str:
+def set_up_database(parts: Parts, name: str = "", *, renews_code: bool) -> str:
     """Add what is missing to a database. Returns the setup code, if one was made."""
     with parts.sessions() as session:
         now = parts.clock()
@@ -117,7 +110,7 @@ def _set_up(parts: Parts, name: str = "", *, renews_code: bool) -> str:
         return make_setup_code(session, now)
 
 
-def _print_code(parts: Parts, code: str) -> None:
+def print_code(parts: Parts, code: str) -> None:
     if code:
         click.echo(f"Sign in first at {parts.config.site.base_url}/desk/setup with the code {code}")
 
@@ -126,40 +119,16 @@ def _print_code(parts: Parts, code: str) -> None:
 @click.pass_context
 def migrate(context: click.Context) -> None:
     """Bring the database to the newest version. Safe to repeat. Stop the service first."""
-    _bring_up_to_date(get_parts(context))
+    bring_up_to_date(get_parts(context))
     click.echo("The database is at the newest version.")
 
 
-def _bring_up_to_date(parts: Parts) -> None:
+def bring_up_to_date(parts: Parts) -> None:
     """Run the migrations that are missing; never under a sender that was made for other tables."""
     if migrations.is_at_head(parts.database):
         return
     with hold_sender_lock(parts.database):
         migrations.upgrade(parts.database)
-
-
-@click.command()
-@click.pass_context
-def run(context: click.Context) -> None:
-    """Serve pages and send mail, in one process. Sets up an empty database first."""
-    parts = get_parts(context)
-    _bring_up_to_date(parts)
-    _print_code(parts, _set_up(parts, renews_code=False))
-    serve_web(parts, with_worker=True)
-
-
-@click.command()
-@click.pass_context
-def web(context: click.Context) -> None:
-    """Serve pages only; run `mailer worker` beside it, and `mailer init` before both."""
-    serve_web(get_parts(context), with_worker=False)
-
-
-@click.command()
-@click.pass_context
-def worker(context: click.Context) -> None:
-    """Send mail only; run `mailer web` beside it. With Celery: ask its workers to send."""
-    run_worker(get_parts(context))
 
 
 @click.command()
@@ -179,42 +148,26 @@ def copy(context: click.Context, other: Path) -> None:
     print_table(({"table": name, "rows": rows} for name, rows in copied.items()), ("table", "rows"))
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def celery(context: click.Context, arguments: tuple[str, ...]) -> None:
-    """Send mail as one of many, for [engine] kind = "celery"; run `mailer worker` somewhere, too.
-
-    This is Celery's own worker, and what follows goes to it: `mailer celery --concurrency 8`
-    starts eight processes (without it: as many as there are cores), `--queues mailer.urgent` takes
-    only what people wait for, `-- --help` lists the rest.
-    """
-    become_celery(get_parts(context), context.obj, arguments)
-
-
 @click.command()
 @as_json
 @click.pass_context
 def doctor(context: click.Context, is_json: bool) -> None:
     """Look for what is wrong and say what to do. Exit code 3 if anything is."""
-    findings = _examine(context)
+    diagnoses = _examine(context)
     if is_json:
-        print_json([{"ok": f.is_good, "what": f.what, "do": f.advice} for f in findings])
+        print_json([{"ok": one.is_good, "what": one.what, "do": one.advice} for one in diagnoses])
     else:
-        for finding in findings:
-            click.echo(f"{'ok  ' if finding.is_good else 'MEND'}  {finding.what}")
-            if finding.advice:
-                click.echo(f"      {finding.advice}")
-    if not all(finding.is_good for finding in findings):
+        for one in diagnoses:
+            click.echo(f"{'ok  ' if one.is_good else 'MEND'}  {one.what}")
+            if one.advice:
+                click.echo(f"      {one.advice}")
+    if not all(one.is_good for one in diagnoses):
         context.exit(3)
 
 
-def _examine(context: click.Context) -> list[Finding]:
+def _examine(context: click.Context) -> list[Diagnosis]:
     try:
         return examine(get_parts(context))
     except Misconfigured as misconfigured:
         advice = "Correct it in the configuration file or in the environment."
         return [mend(mistake, advice) for mistake in misconfigured.mistakes]
-
-
-COMMANDS = (init, migrate, run, web, worker, celery, copy, doctor)

@@ -20,7 +20,7 @@ from mailer.domain.content import (
     UpdateKind,
 )
 from mailer.domain.texts import TextState
-from mailer.domain.when import When
+from mailer.domain.when import DEFAULT_TZ, When
 from mailer.storage.organisations import OrganisationRole
 from mailer.storage.projects import Project
 from mailer.usecases import deadlines, events, projects, updates, venues
@@ -32,7 +32,7 @@ from mailer.usecases.updates import UpdateEdit
 from mailer.usecases.venues import VenueEdit
 
 WHO = "demonstration"
-TZ = ZoneInfo("Europe/Prague")
+TZ = ZoneInfo(DEFAULT_TZ)
 
 ASSOCIATION = Association(
     name="MigAct",

@@ -8,16 +8,15 @@ from pathlib import Path
 
 from mailer.boot import Parts
 from mailer.config import load
-from mailer.demo.content import ASSOCIATION, add_content
+from mailer.demo.content import ASSOCIATION, WHO, add_content
 from mailer.demo.readers import add_readers
 from mailer.storage import migrate
 from mailer.storage.users import find_user
-from mailer.usecases.addresses import make_address_key, read_address
+from mailer.usecases.addresses import read_address
 from mailer.usecases.setup import set_up
 from mailer.usecases.users import NewUser, add_user, ensure_roles
 from mailer.usecases.websites import import_website
 
-WHO = "demonstration"
 COORDINATOR = "anna@example.org"
 
 CONFIG = """\
@@ -89,8 +88,7 @@ def _fill(parts: Parts, folder: Path) -> str:
         add_user(session, NewUser(COORDINATOR, "Anna", "admin"), password, WHO, now)
         import_website(session, read_example_website(), "migact-website.txt", WHO, now)
         add_content(session, now)
-        key = make_address_key(parts.identity)
-        add_readers(session, lambda text: key(read_address(text).key_text), now)
+        add_readers(session, lambda text: parts.address_key(read_address(text).key_text), now)
     kept.touch(mode=0o600)
     kept.write_text(password, encoding="utf-8")
     return password

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from mailer.demo.browser import Visitor
-from mailer.demo.content import add_late_event
+from mailer.demo.content import WHO, add_late_event
 from mailer.demo.stage import Stage
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
@@ -34,7 +34,6 @@ from mailer.usecases import approvals
 from mailer.usecases.approvals import Order
 from mailer.usecases.plans import make_next_issue
 
-WHO = "demonstration"
 GMAIL_CLIPS_AT = 102_000
 VISITOR = "jana@example.org"
 PATIENCE = 60.0
@@ -144,7 +143,6 @@ class Story:
                 issue,
                 Order(now),
                 renderer=parts.renderer,
-                base_url=parts.config.site.base_url,
                 who=WHO,
                 now=now,
                 grace=timedelta(seconds=parts.config.engine.grace_seconds),

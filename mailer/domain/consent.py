@@ -1,4 +1,4 @@
-"""Who may be mailed, and what a sign-up leads to. The proof of consent is `storage/consents`."""
+"""What a sign-up leads to. The proof of consent is `storage/consents`."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -64,8 +64,3 @@ def decide_sign_up(
     if len(mailed_at) >= CONFIRMATIONS_PER_ADDRESS:
         return SignUpStep.NOTHING
     return SignUpStep.CONFIRM
-
-
-def may_be_mailed(state: SubscriberState, paused_until: datetime | None, now: datetime) -> bool:
-    """Whether newsletters go to this subscriber at this moment."""
-    return state == SubscriberState.CONFIRMED and (paused_until is None or paused_until <= now)

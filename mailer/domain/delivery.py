@@ -78,11 +78,14 @@ def backoff(attempts: int) -> timedelta:
     return waits[min(max(0, attempts - 1), len(waits) - 1)]
 
 
-def after_retry(attempts: int, expires_at: datetime, now: datetime) -> Next:
-    """The provider said "not now"; `attempts` includes this one."""
+def after_retry(
+    attempts: int, expires_at: datetime, now: datetime, *, is_repeat: bool = False
+) -> Next:
+    """The provider said "not now"; `attempts` includes this one. Of a repeat the first copy may
+    have arrived, so where it comes too late nobody knows."""
     again = now + backoff(attempts)
     if again >= expires_at:
-        return Next(DeliveryState.EXPIRED)
+        return Next(DeliveryState.UNKNOWN if is_repeat else DeliveryState.EXPIRED)
     return Next(DeliveryState.DEFERRED, again)
 
 

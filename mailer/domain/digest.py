@@ -19,7 +19,7 @@ from mailer.domain.content import (
     UpdateKind,
 )
 from mailer.domain.texts import Chosen
-from mailer.domain.when import When
+from mailer.domain.when import DEFAULT_TZ, When
 
 
 class Role(StrEnum):
@@ -66,7 +66,7 @@ class Run:
 
     send_at: datetime
     next_at: datetime
-    tz: str = "Europe/Prague"
+    tz: str = DEFAULT_TZ
     fallback: str = "en"
     event_limit: int = 12
     update_limit: int = 5
@@ -171,3 +171,15 @@ class Digest:
 
     def cards(self) -> tuple[Card, ...]:
         return tuple(card for section in self.sections for card in section.cards)
+
+
+def count_cards(digest: Digest) -> Mapping[str, int]:
+    """How much of what a digest carries; something that changed counts as a change only."""
+    changed = [card for card in digest.cards() if card.role in (Role.CHANGED, Role.CANCELLED)]
+    rest = [card for card in digest.cards() if card not in changed]
+    return {
+        "changes": len(changed),
+        "events": sum(isinstance(card, EventCard) for card in rest),
+        "deadlines": sum(isinstance(card, DeadlineCard) for card in rest),
+        "updates": sum(isinstance(card, UpdateCard) for card in rest),
+    }

@@ -5,9 +5,6 @@ from enum import StrEnum
 
 from mailer.domain.errors import WrongState
 
-GRACE = timedelta(minutes=10)
-"""Between "send" and the first mail, so that a mistake seen at once can be stopped."""
-
 LATE_LIMIT = timedelta(hours=72)
 """How late one may still begin to leave by itself; a plan may have a limit of its own."""
 
@@ -26,7 +23,7 @@ class NewsletterKind(StrEnum):
 
 
 class NewsletterState(StrEnum):
-    """scheduled: approved, waits for its time (the grace is the last ten minutes of it).
+    """scheduled: approved, waits for its time, at least until the grace is over.
     preparing: the audience is being written down. sent: nothing more happens by itself, but failed
     mails may be tried again. missed: its time passed while nobody served, or while nobody approved
     it."""
@@ -98,10 +95,11 @@ def _wrong(state: NewsletterState, wanted: str) -> WrongState:
     return WrongState("newsletter", stands, wanted, advice)
 
 
-def earliest_departure(
-    asked_for: datetime | None, now: datetime, grace: timedelta = GRACE
-) -> datetime:
-    """When the first mail may leave: at the time asked for, but never before the grace is over."""
+def earliest_departure(asked_for: datetime | None, now: datetime, grace: timedelta) -> datetime:
+    """When the first mail may leave: at the time asked for, but never before the grace is over.
+
+    `grace`: between "send" and the first mail, so that a mistake seen at once can be stopped.
+    """
     return max(asked_for or now, now + grace)
 
 

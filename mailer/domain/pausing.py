@@ -1,14 +1,19 @@
 """When a newsletter must not go on by itself: its mail is refused, or reported as spam, too often
 to be bad luck. A reason is a sentence with its facts, put into words by whoever shows it."""
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 IN_A_ROW = 10
-WINDOW = 200
 HIGHEST_SHARE = 0.05
+
+WINDOW = 200
+"""So many answers are enough to tell a share by."""
+
+LONGEST_WINDOW = 400
+"""Where more answers than that were counted, they count as WINDOW, in the same proportion, before
+later ones are added: what was long ago fades."""
 
 FEWEST_COMPLAINTS = 3
 """A single reader who errs must not stop a small list."""
@@ -43,29 +48,33 @@ class Reason:
         return f"{sentence} It said: {self.said}" if self.said else sentence
 
 
+@dataclass(slots=True)
 class Refusals:
-    """The last answers about one newsletter. Providers close accounts for long lists of refused
-    addresses, so somebody should look before more is sent."""
+    """Answers about the mails of one newsletter: how many there were, how many of them said
+    "never", and how many did since the last mail that was taken. Providers close accounts for long
+    lists of refused addresses, so somebody should look before more is sent."""
 
-    def __init__(self) -> None:
-        self._last: deque[bool] = deque(maxlen=WINDOW)
-        self._in_a_row = 0
-        self._refused = 0
+    answered: int = 0
+    refused: int = 0
+    in_a_row: int = 0
+
+    @property
+    def is_unbroken(self) -> bool:
+        """Whether no mail was taken in between."""
+        return self.answered == self.refused
 
     def note(self, *, is_refused: bool) -> None:
         """One more mail was taken, or refused for good."""
-        if len(self._last) == WINDOW:
-            self._refused -= self._last[0]
-        self._last.append(is_refused)
-        self._refused += is_refused
-        self._in_a_row = self._in_a_row + 1 if is_refused else 0
+        self.answered += 1
+        self.refused += is_refused
+        self.in_a_row = self.in_a_row + 1 if is_refused else 0
 
     def find_reason(self, last_words: str) -> Reason | None:
         """Why to pause now, or None. `last_words`: what the server said last."""
-        if self._in_a_row >= IN_A_ROW:
-            return Reason(REFUSED_IN_A_ROW, {"number": self._in_a_row}, last_words)
-        if len(self._last) == WINDOW and self._refused > HIGHEST_SHARE * WINDOW:
-            numbers = {"number": self._refused, "all": WINDOW}
+        if self.in_a_row >= IN_A_ROW:
+            return Reason(REFUSED_IN_A_ROW, {"number": self.in_a_row}, last_words)
+        if self.answered >= WINDOW and self.refused > HIGHEST_SHARE * self.answered:
+            numbers = {"number": self.refused, "all": self.answered}
             return Reason(REFUSED_LATELY, numbers, last_words)
         return None
 

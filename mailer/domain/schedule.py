@@ -15,6 +15,7 @@ from mailer.domain.consent import Cadence
 from mailer.domain.errors import Invalid
 from mailer.domain.newsletter import LATE_LIMIT
 from mailer.domain.walltime import is_zone, to_utc
+from mailer.domain.when import DEFAULT_TZ
 
 _WEEK = timedelta(days=7)
 _WEEKDAYS = range(7)
@@ -33,7 +34,7 @@ class Timetable:
 
     weekday: int
     at: time
-    tz: str = "Europe/Prague"
+    tz: str = DEFAULT_TZ
     cadence: Cadence = Cadence.WEEKLY
     draft_lead: timedelta = timedelta(hours=17)
     late_limit: timedelta = LATE_LIMIT

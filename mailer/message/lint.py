@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from mailer.i18n import get_language
-from mailer.message.finding import Finding, block, warn
+from mailer.message.fault import Fault, block, warn
 from mailer.message.lint_markup import RULES, Page
 from mailer.message.markup import Element, read_markup
 from mailer.message.slots import PREFERENCES, UNSUBSCRIBE
@@ -27,7 +27,7 @@ _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{%|lorem ipsum", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 
 
-def lint(rendered: Rendered, *, is_bulk: bool = False) -> list[Finding]:
+def lint(rendered: Rendered, *, is_bulk: bool) -> list[Fault]:
     """What is wrong with a letter, worst first; an empty list lets it go.
 
     `is_bulk` asks for the footer that the law wants under newsletters. Texts in other languages
@@ -35,7 +35,7 @@ def lint(rendered: Rendered, *, is_bulk: bool = False) -> list[Finding]:
     """
     root = read_markup(rendered.html)
     page = Page(root, rendered.html, rendered.subject, get_language(rendered.lang))
-    findings = [
+    faults = [
         *_subject(rendered.subject),
         *_preheader(rendered),
         *_controls(rendered),
@@ -44,9 +44,9 @@ def lint(rendered: Rendered, *, is_bulk: bool = False) -> list[Finding]:
         *_parity(root, rendered.text),
         *_placeholders(rendered),
         *(_footer(rendered) if is_bulk else ()),
-        *(finding for rule in RULES for finding in rule(page)),
+        *(fault for rule in RULES for fault in rule(page)),
     ]
-    return sorted(dict.fromkeys(findings), key=lambda finding: finding.level)
+    return sorted(dict.fromkeys(faults), key=lambda fault: fault.level)
 
 
 def wire_size(html: str) -> int:
@@ -59,7 +59,7 @@ def wire_size(html: str) -> int:
     return max(len(body), min(len(form) + form.count(b"\n") for form in encoded))
 
 
-def _subject(subject: str) -> Iterator[Finding]:
+def _subject(subject: str) -> Iterator[Fault]:
     if not subject.strip():
         yield block("subject-empty")
     if len(subject) > SUBJECT_LIMIT:
@@ -69,7 +69,7 @@ def _subject(subject: str) -> Iterator[Finding]:
         yield warn("subject-shouts", subject)
 
 
-def _preheader(rendered: Rendered) -> Iterator[Finding]:
+def _preheader(rendered: Rendered) -> Iterator[Fault]:
     preheader, subject = _squeeze(rendered.preheader), _squeeze(rendered.subject)
     if not preheader:
         yield warn("preheader-empty")
@@ -80,7 +80,7 @@ def _preheader(rendered: Rendered) -> Iterator[Finding]:
         yield warn("preheader-repeats", rendered.preheader)
 
 
-def _controls(rendered: Rendered) -> Iterator[Finding]:
+def _controls(rendered: Rendered) -> Iterator[Fault]:
     whole = rendered.subject + rendered.preheader + rendered.html + rendered.text
     for found in sorted(set(_CONTROLS.findall(whole))):
         yield block("control-character", f"U+{ord(found):04X}")
@@ -88,7 +88,7 @@ def _controls(rendered: Rendered) -> Iterator[Finding]:
         yield block("control-character", "subject")
 
 
-def _size(html: str) -> Iterator[Finding]:
+def _size(html: str) -> Iterator[Fault]:
     size = wire_size(html)
     if size > SIZE_BLOCK:
         yield block("size-block", size)
@@ -96,7 +96,7 @@ def _size(html: str) -> Iterator[Finding]:
         yield warn("size-warn", size)
 
 
-def _lines(text: str) -> Iterator[Finding]:
+def _lines(text: str) -> Iterator[Fault]:
     if not text.strip():
         yield block("text-empty")
     for line in text.splitlines():
@@ -104,7 +104,7 @@ def _lines(text: str) -> Iterator[Finding]:
             yield block("text-line", line)
 
 
-def _parity(root: Element, text: str) -> Iterator[Finding]:
+def _parity(root: Element, text: str) -> Iterator[Fault]:
     """Whoever reads the plain text misses no link and no title."""
     for link in root.find_all("a"):
         if link.attrs.get("href", "").removeprefix("mailto:") not in text:
@@ -115,7 +115,7 @@ def _parity(root: Element, text: str) -> Iterator[Finding]:
             yield block("text-misses", heading.text())
 
 
-def _placeholders(rendered: Rendered) -> Iterator[Finding]:
+def _placeholders(rendered: Rendered) -> Iterator[Fault]:
     for part in (rendered.subject, rendered.preheader, rendered.text):
         for found in _PLACEHOLDER.findall(part):
             yield block("placeholder", found)
@@ -123,7 +123,7 @@ def _placeholders(rendered: Rendered) -> Iterator[Finding]:
         yield block("placeholder", "TK")
 
 
-def _footer(rendered: Rendered) -> Iterator[Finding]:
+def _footer(rendered: Rendered) -> Iterator[Fault]:
     for part in (rendered.html, rendered.text):
         if UNSUBSCRIBE not in part or PREFERENCES not in part:
             yield block("unsubscribe-missing")

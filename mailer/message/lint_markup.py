@@ -1,18 +1,18 @@
 """The rules for the HTML part: structure that screen readers and old mail programs can follow.
 
-Each rule reads the tree and yields findings. Sizes, subject and plain text are held in `lint`.
+Each rule reads the tree and yields faults. Sizes, subject and plain text are held in `lint`.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from urllib.parse import urlsplit
 
 from mailer.i18n import Language
 from mailer.message.contrast import ENOUGH, dark_scheme, text_contrast
-from mailer.message.finding import Finding, block, warn
+from mailer.message.fault import Fault, block, warn
 from mailer.message.markup import Element
+from mailer.message.sanitise import is_web_address
 
 SMALLEST_TEXT_PX = 16
 STYLE_LIMIT = 16 * 1024
@@ -66,7 +66,7 @@ class Page:
         ]
 
 
-def language_and_direction(page: Page) -> Iterator[Finding]:
+def language_and_direction(page: Page) -> Iterator[Fault]:
     wrapper = [e for e in page.root.find_all("div") if e.attrs.get("role") == "article"]
     if len(wrapper) != 1:
         yield block("wrapper", len(wrapper))
@@ -84,7 +84,7 @@ def language_and_direction(page: Page) -> Iterator[Finding]:
         yield block("title")
 
 
-def charset(page: Page) -> Iterator[Finding]:
+def charset(page: Page) -> Iterator[Fault]:
     charsets = [
         e.attrs["charset"].lower() for e in page.root.find_all("meta") if "charset" in e.attrs
     ]
@@ -92,7 +92,7 @@ def charset(page: Page) -> Iterator[Finding]:
         yield block("charset", charsets)
 
 
-def tables(page: Page) -> Iterator[Finding]:
+def tables(page: Page) -> Iterator[Fault]:
     """Layout tables say that they are layout, in Outlook's comments too; padding stands on cells,
     for Outlook drops it on div."""
     for table in re.findall(r"<table[^>]*>", page.html):
@@ -104,7 +104,7 @@ def tables(page: Page) -> Iterator[Finding]:
             yield block("div-padding", div.attrs.get("style", ""))
 
 
-def headings(page: Page) -> Iterator[Finding]:
+def headings(page: Page) -> Iterator[Fault]:
     levels = [int(e.tag[1]) for e in page.root.find_all("h1", "h2", "h3", "h4", "h5", "h6")]
     if levels.count(1) != 1:
         yield block("h1", levels.count(1))
@@ -113,20 +113,20 @@ def headings(page: Page) -> Iterator[Finding]:
             yield block("heading-order", f"h{before} → h{level}")
 
 
-def pictures(page: Page) -> Iterator[Finding]:
+def pictures(page: Page) -> Iterator[Fault]:
     for image in page.root.find_all("img"):
         if "alt" not in image.attrs:
             yield block("alt", image.attrs.get("src", ""))
         if not {"width", "height"} <= image.attrs.keys():
             yield block("image-size", image.attrs.get("src", ""))
-        if not _is_web(image.attrs.get("src", "")):
+        if not is_web_address(image.attrs.get("src", "")):
             yield block("link-address", image.attrs.get("src", ""))
 
 
-def links(page: Page) -> Iterator[Finding]:
+def links(page: Page) -> Iterator[Fault]:
     for link in page.root.find_all("a"):
         href = link.attrs.get("href", "")
-        if not (_is_web(href) or re.match(r"mailto:[^@\s]+@[^@\s]+$", href)):
+        if not (is_web_address(href) or re.match(r"mailto:[^@\s]+@[^@\s]+$", href)):
             yield block("link-address", href)
         text = link.text() or " ".join(i.attrs.get("alt", "") for i in link.find_all("img"))
         if text.lower().strip(" .…→>") in _VAGUE or not text.strip() or _is_bare(text):
@@ -137,7 +137,7 @@ def links(page: Page) -> Iterator[Finding]:
             yield block("link-underline", text)
 
 
-def forbidden(page: Page) -> Iterator[Finding]:
+def forbidden(page: Page) -> Iterator[Fault]:
     """Markup that mail programs drop, or that could act."""
     for element in page.root.walk():
         if element.tag in _FORBIDDEN_TAGS or element.tag in _SECTIONING_TAGS:
@@ -149,7 +149,7 @@ def forbidden(page: Page) -> Iterator[Finding]:
             yield block("forbidden", found.group(0))
 
 
-def styles(page: Page) -> Iterator[Finding]:
+def styles(page: Page) -> Iterator[Fault]:
     css = "".join("".join(style.pieces()) for style in page.root.find_all("style"))
     if len(css.encode()) > STYLE_LIMIT:
         yield block("style-size", len(css.encode()))
@@ -166,7 +166,7 @@ def styles(page: Page) -> Iterator[Finding]:
                 )
 
 
-def right_to_left(page: Page) -> Iterator[Finding]:
+def right_to_left(page: Page) -> Iterator[Fault]:
     """GMX and Web.de drop `dir` and keep CSS; Outlook, Yahoo and GMX do not know `start`."""
     for element in page.root.walk():
         direction = element.attrs.get("dir")
@@ -191,14 +191,6 @@ RULES = (
     styles,
     right_to_left,
 )
-
-
-def _is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _is_bare(text: str) -> bool:

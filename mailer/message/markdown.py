@@ -26,7 +26,7 @@ DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Reading:
     """The same text thrice. `html` is sanitised, `text` not yet wrapped, `lead` the bare words of
     its paragraphs on one line."""
 
@@ -35,7 +35,7 @@ class Words:
     lead: str
 
 
-def read_markdown(source: str) -> Words:
+def read_markdown(source: str) -> Reading:
     """What a coordinator wrote, ready for a letter whose h1 is the subject.
 
     The first heading becomes h2 and deeper ones h3; a line break stays one; a bare address becomes
@@ -47,7 +47,7 @@ def read_markdown(source: str) -> Words:
         if token.type == "inline":
             token.children = list(_link(list(_flatten(token.children or []))))
     html = _READER.renderer.render(tokens, _READER.options, {})
-    return Words(sanitise(html), _Writer().write(SyntaxTreeNode(tokens)), _lead(tokens))
+    return Reading(sanitise(html), _Writer().write(SyntaxTreeNode(tokens)), _lead(tokens))
 
 
 def _lead(tokens: Sequence[Token]) -> str:

@@ -69,7 +69,7 @@ class Press:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_ready = False
         self._owner = 0
-        self._end: Callable[[], object] = bool
+        self._end: Callable[[], object] = lambda: None
 
     def render(self, name: str, context: Mapping[str, Any]) -> str:
         """The template filled with `context`, plain values; the templates of one letter come with

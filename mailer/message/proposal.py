@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mailer.domain.compose import propose_subject as choose_titles
 from mailer.domain.content import Status
-from mailer.domain.digest import Card, DeadlineCard, Digest, EventCard, Role, UpdateCard
+from mailer.domain.digest import Card, DeadlineCard, Digest, EventCard, Role, count_cards
 from mailer.domain.eligibility import closing_order
 from mailer.domain.texts import Chosen
 from mailer.i18n import Words
@@ -38,7 +38,7 @@ def propose_preheader(digest: Digest, lang: str, tz: str) -> str:
     """40 to 90 characters: how much there is, and the nearest deadline or else the first event."""
     words, cards = Words(lang), digest.cards()
     shortest, longest = PREHEADER_LENGTHS
-    counts = f"{list_words(_counts(cards, words), lang)}."
+    counts = f"{list_words(_counts(digest, words), lang)}."
     date = _nearest(cards, lang, tz)
     line = f"{counts} {date}" if date and len(counts) + len(date) < longest else counts
     if len(line) < shortest:
@@ -92,12 +92,10 @@ def _more(titles: str, number: int, words: Words) -> str:
     )
 
 
-def _counts(cards: Sequence[Card], words: Words) -> list[str]:
-    changed = [card for card in cards if card.role in (Role.CHANGED, Role.CANCELLED)]
-    rest = [card for card in cards if card not in changed]
-    changes, events = len(changed), sum(isinstance(card, EventCard) for card in rest)
-    deadlines = sum(isinstance(card, DeadlineCard) for card in rest)
-    updates = sum(isinstance(card, UpdateCard) for card in rest)
+def _counts(digest: Digest, words: Words) -> list[str]:
+    counts = count_cards(digest)
+    changes, events = counts["changes"], counts["events"]
+    deadlines, updates = counts["deadlines"], counts["updates"]
     said = (
         words.plural("%(num)d change", "%(num)d changes", changes) if changes else "",
         words.plural("%(num)d event", "%(num)d events", events) if events else "",

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from mailer.domain.digest import Digest
 from mailer.domain.texts import Chosen
+from mailer.domain.when import DEFAULT_TZ
 from mailer.i18n import SOURCE, get_language, interface_for
 from mailer.message.dates import moment_words
 from mailer.message.facts import Setting, digest_facts, language_links, said
@@ -31,19 +32,19 @@ from mailer.message.values import Frame, Rendered
 TRANSACTIONAL = frozenset(
     {"confirm", "already", "preferences", "data", "address_change", "draft_ready", "account"}
 )
-KINDS = TRANSACTIONAL | {"digest", "letter"}
-PARTS = ("subject.txt", "preheader.txt", "body.html", "body.txt")
 NO_NOTE = Chosen("", SOURCE)
 
 
 class Renderer:
     """Renders every kind of letter. One may serve many threads.
 
+    `base_url` begins the links to the service's own pages, here and in what use-cases hand in.
     `overrides` is an operator's folder: a template there stands in for ours of the same name. All
     are then written by a process of their own, which raises Refused for one that takes too much.
     """
 
-    def __init__(self, overrides: Path | None = None) -> None:
+    def __init__(self, base_url: str, overrides: Path | None = None) -> None:
+        self.base_url = base_url
         self._write: Callable[[str, Mapping[str, Any]], str]
         if overrides:
             self._write = Press(overrides).render
@@ -69,7 +70,7 @@ class Renderer:
         that have begun then read "until …".
         """
         lang = interface_for(frame.language)
-        facts = digest_facts(digest, Setting(lang, frame.base_url, tz, now))
+        facts = digest_facts(digest, Setting(lang, self.base_url, tz, now))
         values = facts | {
             "headline": subject or propose_subject(digest, lang, frame.association.name),
             "preview": preheader or propose_preheader(digest, lang, tz),
@@ -87,7 +88,7 @@ class Renderer:
         )
 
     def transactional(
-        self, kind: str, language: str, frame: Frame, *, tz: str = "Europe/Prague", **values: Any
+        self, kind: str, language: str, frame: Frame, *, tz: str = DEFAULT_TZ, **values: Any
     ) -> Rendered:
         """A letter that someone's own step set off; it has no web copy.
 
@@ -104,7 +105,7 @@ class Renderer:
         return self._render(kind, replace(frame, language=lang, view_url="", versions={}), said)
 
     def _render(self, kind: str, frame: Frame, values: Mapping[str, Any]) -> Rendered:
-        context = clean_values({**_surroundings(frame), **values})
+        context = clean_values({"base_url": self.base_url, **_surroundings(frame), **values})
         subject = clean_line(self._write(f"{kind}/subject.txt", context))
         preheader = clean_line(self._write(f"{kind}/preheader.txt", context))
         context |= {"subject": subject, "preheader": preheader}
@@ -138,7 +139,6 @@ def _surroundings(frame: Frame) -> dict[str, Any]:
         "dir": language.dir,
         "chrome": {"lang": chrome.code, "dir": chrome.dir},
         "sender": sender | {"website": website if is_safe_link(website) else ""},
-        "base_url": frame.base_url,
         "view_url": "" if frame.is_public else frame.view_url,
         "versions": language_links(frame.versions, frame.language),
         "is_test": frame.is_test,

@@ -6,6 +6,7 @@ Two walls stand here; escaping by the templates is the third. It refuses to corr
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import nh3
 from markupsafe import Markup
@@ -68,6 +69,15 @@ def is_safe_link(url: str) -> bool:
     """Whether a link may stand in a letter: a web or mail address with a scheme of its own."""
     scheme, colon, rest = url.strip().partition(":")
     return bool(colon and rest) and scheme.lower() in LINK_SCHEMES
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text begins as the address of a page does: http or https, and a host."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def sanitise(html: str) -> str:

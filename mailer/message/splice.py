@@ -64,7 +64,7 @@ _NOBODY = Person(
 class Cut:
     """A letter in pieces, ready for any number of people. `splice` may be called by threads."""
 
-    def __init__(self, pieces: Sequence[Piece], size: int) -> None:
+    def __init__(self, pieces: Sequence[Piece]) -> None:
         fills = [(at, piece) for at, piece in enumerate(pieces) if isinstance(piece, Fill)]
         encoded = dict.fromkeys(f.value for _, f in fills if isinstance(f.value, Encoded))
         fields = {f.value for _, f in fills} | {p for each in encoded for p in each.pieces}
@@ -78,8 +78,6 @@ class Cut:
         self._encoded = [
             [p if isinstance(p, bytes) else places[p] for p in each.pieces] for each in encoded
         ]
-        self.size = size
-        """Bytes of the message, give or take the length of an address."""
         self.is_smooth = _is_smooth(pieces)
         """Whether SMTP can take every splice as it is: ASCII, lines of 998 characters at most that
         end with CRLF, and none that begins with a dot (RFC 5321 4.5.2, 4.5.3.1.6)."""
@@ -133,7 +131,7 @@ def cut(
     delimiter = b"\r\n--" + boundary(rendered).encode()
     head, text, html, end = reference.split(delimiter)
     pieces = [*_cut_head(head), delimiter, *_cut_part(text), delimiter, *_cut_part(html)]
-    return Cut([*pieces, delimiter + end], size=len(reference))
+    return Cut([*pieces, delimiter + end])
 
 
 def _cut_head(head: bytes) -> Iterator[Piece]:

@@ -33,7 +33,6 @@ class Frame:
 
     association: Association
     language: str
-    base_url: str
     view_url: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     is_test: bool = False

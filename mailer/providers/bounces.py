@@ -53,8 +53,8 @@ _Said = tuple[FeedbackKind, str, str]
 """Kind, status and the server's words."""
 
 
-def read_bounce(message: bytes, identify: Identify, now: datetime) -> list[Feedback]:
-    """What a mail says about one of ours; empty if nothing, or if that cannot be believed.
+def read_bounce(message: bytes, identify: Identify, now: datetime) -> Feedback | None:
+    """What a mail says about one of ours; None if nothing, or if that cannot be believed.
 
     No more than `LARGEST` bytes are read. Whose address it is about follows from the id alone,
     never from an address in the mail: anybody can write one there. A copy goes to one reader, so
@@ -63,28 +63,26 @@ def read_bounce(message: bytes, identify: Identify, now: datetime) -> list[Feedb
     """
     mail = _parse(message[:LARGEST])
     if mail is None or identify(_get(mail, "Message-ID")) is not None:
-        return []  # the second: a mail of ours itself, which goes round in circles
+        return None  # the second: a mail of ours itself, which goes round in circles
     copy = _find_copy(mail)
     if copy is not None and _is_answer(copy):
-        return []
+        return None
     said = _read(mail, message)
     delivery_id = identify(_list_ids(mail, copy)) if said else None
     if said is None or delivery_id is None:
-        return []
+        return None
     kind, status, text = said
-    return [
-        Feedback(
-            provider=PROVIDER,
-            # A mail ends in one way once, however often and by whichever way that is said: a storm
-            # of reports about one mail is a handful of rows.
-            event_id=f"{delivery_id}-{kind}",
-            kind=kind,
-            at=_read_moment(mail, now),
-            delivery_id=delivery_id,
-            status=status,
-            text=tidy(text),
-        )
-    ]
+    return Feedback(
+        provider=PROVIDER,
+        # A mail ends in one way once, however often and by whichever way that is said: a storm
+        # of reports about one mail is a handful of rows.
+        event_id=f"{delivery_id}-{kind}",
+        kind=kind,
+        at=_read_moment(mail, now),
+        delivery_id=delivery_id,
+        status=status,
+        text=tidy(text),
+    )
 
 
 def _parse(message: bytes) -> Message | None:

@@ -23,6 +23,11 @@ class MailboxDown(Exception):
     """The box cannot be read now. The text is the server's own words, on one line."""
 
 
+class MailWithheld(MailboxDown):
+    """Of an open box this mail cannot be had: the server says no when it is asked for it, or hangs
+    up. Silence is no such answer: that may be the network."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mailbox:
     """An opened folder with `number` mails. `validity` is another one once the server has
@@ -47,8 +52,14 @@ class Mailbox:
         return sorted(int(each) for each in listed.split()), until
 
     def read(self, uid: int) -> bytes:
-        """The first `LARGEST` bytes of a mail, empty if it is there no more. Raises MailboxDown."""
-        said = _ask(self._server, "FETCH", str(uid), f"(BODY.PEEK[]<0.{LARGEST}>)")
+        """The first `LARGEST` bytes of a mail, empty if it is there no more. Raises MailWithheld
+        and MailboxDown."""
+        try:
+            said = _ask(self._server, "FETCH", str(uid), f"(BODY.PEEK[]<0.{LARGEST}>)")
+        except MailboxDown as down:
+            if isinstance(down.__cause__, IMAP4.error):
+                raise MailWithheld(str(down)) from down
+            raise
         return next((part[1] for part in said if isinstance(part, tuple)), b"")
 
 

@@ -1,4 +1,4 @@
-"""Which provider the configuration asks for. The only room that knows all of them."""
+"""Which sender the configuration asks for: a line for each provider that can carry mail."""
 
 from collections.abc import Callable, Mapping
 

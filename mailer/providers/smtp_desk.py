@@ -13,15 +13,20 @@ from mailer.providers.smtp_session import LEAVING
 from mailer.sections.mail import Smtp
 
 _MOST_UNWRITTEN = 100
+_MOST_ASIDE = 10
+"""So many mails in a row that the server refuses for no reason of theirs: it is down."""
 
 
 class Record:
-    """What is remembered of a server from one call to the next: mails at which it broke off, and
-    how many answers to dots were lost in a row."""
+    """What is remembered of a server from one call to the next: mails at which it broke off, how
+    many answers to dots were lost in a row, how many connections it lets in as far as we know
+    (`room`), and when to find out whether it lets in more."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int) -> None:
         self.stumbled: set[int] = set()
         self.silences = 0
+        self.room = room
+        self.knock_again_at = 0.0
 
 
 class Desk:
@@ -41,6 +46,7 @@ class Desk:
         self._waiting: deque[Mail] = deque()
         self._again: deque[Mail] = deque()
         self._outcomes: list[Outcome] = []
+        self._aside: list[Outcome] = []
         self._asking: dict[Channel, int] = {}
 
     @property
@@ -57,6 +63,13 @@ class Desk:
     def has_business(self) -> bool:
         """Whether something is to be committed."""
         return bool(self._outcomes or self._asking)
+
+    def find_fault(self) -> ProviderDown | None:
+        """What the server is to blame for, once all is said. If all it did was to refuse mails for
+        no reason of theirs, that."""
+        if self.fault or not self._aside:
+            return self.fault
+        return ProviderDown(self._aside[-1].text, self._aside[-1].code)
 
     def collect(self) -> tuple[list[Outcome], dict[Channel, int]]:
         """What is to be committed now: outcomes, and who asks for which mail to pass."""
@@ -101,6 +114,11 @@ class Desk:
         if outcome.fate is not Fate.HELD:
             self._record.stumbled.discard(outcome.key)
         self._outcomes.append(outcome)
+        if self._aside and self._accepted:
+            # Others go through, so it was the fault of these.
+            aside, self._aside = self._aside, []
+            for each in aside:
+                self.settle(each)
         if outcome.fate is Fate.UNKNOWN:
             self._record.silences += 1
         elif outcome.fate is not Fate.HELD and outcome.phase == "dot":
@@ -110,11 +128,14 @@ class Desk:
             # be spent on a server that does not say what becomes of them.
             self.fault = self.fault or ProviderDown(outcome.text, outcome.code)
 
-    def give_back(self, mail: Mail, channel: Channel, words: str, code: int) -> None:
+    def give_back(
+        self, mail: Mail, channel: Channel, words: str, code: int, *, at_mail: bool = False
+    ) -> None:
         """Offer it again on a fresh connection: servers drop those that were used enough. Where a
         fresh one breaks, too, it is the server's fault the first time. If it happens again at
         the very same mail, or while others go through, that mail steps aside and the others get
-        their turn: one poisoned address must not hold up everybody."""
+        their turn: one poisoned address must not hold up everybody. If it happens `at_mail`,
+        before any address, it costs the mail an attempt only if one of the others goes through."""
         is_first = mail.key not in self._strikes
         if channel.used > 1 or (is_first and not code):
             if channel.used == 1:
@@ -123,11 +144,19 @@ class Desk:
         elif mail.key in self._record.stumbled or self._accepted > self._strikes.get(
             mail.key, self._accepted
         ):
-            self._record.stumbled.discard(mail.key)
-            self.settle(Outcome(mail.key, Fate.RETRY, "envelope", code, words))
+            outcome = Outcome(mail.key, Fate.RETRY, "envelope", code, words)
+            self._step_aside(outcome, at_mail=at_mail)
         else:
             self._record.stumbled.add(mail.key)
             self.fault = ProviderDown(words, code)
+
+    def _step_aside(self, outcome: Outcome, *, at_mail: bool) -> None:
+        if self._accepted or not at_mail:
+            self.settle(outcome)
+            return
+        self._aside.append(outcome)
+        if len(self._aside) >= _MOST_ASIDE:
+            self.fault = self.find_fault()
 
     def turn_back(self, mail: Mail, place: int, words: str, code: int) -> None:
         """The server did not take a mail that may pass, for a reason of its own; `place` counts the

@@ -12,8 +12,10 @@ from time import monotonic
 from mailer.providers.base import ProviderDown
 from mailer.providers.smtp_channel import Channel
 from mailer.providers.smtp_opening import open_session
-from mailer.providers.smtp_session import QUIT_SECONDS, LineLostError, Session
+from mailer.providers.smtp_session import LineLostError, Session
 from mailer.sections.mail import Smtp
+
+QUIT_SECONDS = 5
 
 MOST_GOODBYES = 64
 """At a time. Whoever leaves while so many are waiting for an answer hangs up without a word."""

@@ -1,4 +1,5 @@
-"""What goes into MAIL and RCPT, and which mails must not go there at all. Pure; holds no socket.
+"""What goes into MAIL and RCPT, which mails must not go there at all, and what a refusal of MAIL is
+about. Pure; holds no socket.
 
 A refusal from here carries the code a server would have used, but nothing was sent.
 """
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from mailer.providers.base import Fate, Mail, Outcome
+from mailer.providers.bounce_codes import find_status
 
 Extensions = Mapping[str, str]
 """What EHLO offered: upper-case keyword → its parameters."""
@@ -17,6 +19,10 @@ Commands = tuple[tuple[str, bytes], ...]
 
 LONGEST_LINE = 998  # RFC 5322 2.1.1, without CRLF
 LONGEST_PATH = 254  # RFC 5321 4.5.3.1.3, without the angle brackets
+
+_TOO_BIG = ("5.2.3", "5.3.4")
+_NO_SUCH_PARAMETER = (504, 555)
+_ABOUT_LETTERS = "5.6."  # RFC 3463 and RFC 6531: media, conversion, addresses beyond ASCII
 
 # A line break would start a command of the attacker's choice, an angle bracket or a space would
 # end the address and start parameters. Lone surrogates cannot be encoded.
@@ -70,6 +76,20 @@ def commands(mail: Mail, offered: Extensions) -> Commands:
         ("rcpt", f"RCPT TO:<{mail.recipient}>\r\n".encode()),
         ("data", b"DATA\r\n"),
     )
+
+
+def fate_at_mail(mail: Mail, code: int, text: str) -> Fate | None:
+    """What a refusal of MAIL means for this mail. None if it is not about this mail: no reader has
+    been named yet, so it is about the sender's address or the server, and every other mail
+    would fare the same. What the line says of the mail itself is its size (RFC 1870), and that it
+    has letters beyond ASCII (RFC 6531, RFC 6152)."""
+    status = find_status(text)
+    if status in _TOO_BIG or (code, status) == (552, ""):
+        return Fate.UNFIT
+    is_unusual = _needs_utf8(mail) or _is_8bit(mail)
+    if is_unusual and (code in _NO_SUCH_PARAMETER or status.startswith(_ABOUT_LETTERS)):
+        return Fate.REFUSED
+    return None
 
 
 def stuffed(mail: Mail) -> bytes:

@@ -7,13 +7,13 @@ the final dot, and only the last of these may mean that the mail arrived.
 import re
 import socket
 import ssl
+from contextlib import suppress
 from functools import lru_cache
 from time import monotonic
 from typing import NamedTuple
 
 from mailer.providers.words import reason_of, tidy
 
-QUIT_SECONDS = 5
 LONGEST_LINE = 8192  # RFC 5321 asks for 512; a server that sends more than this is not one
 MOST_LINES = 100
 
@@ -72,24 +72,23 @@ class Session:
         self._heard = bytearray()
         self._reply_seconds = reply_seconds
         self.extensions: dict[str, str] = {}
-        self.is_open = True
 
     def say(self, line: str) -> Reply:
         """Send one command and wait for its reply."""
         self.write(f"{line}\r\n".encode())
         return self.reply()
 
-    def write(self, data: bytes, seconds: float | None = None) -> None:
+    def write(self, data: bytes) -> None:
         """Hand all of `data` to the network."""
         try:
-            self._sock.settimeout(seconds or self._reply_seconds)
+            self._sock.settimeout(self._reply_seconds)
             self._sock.sendall(data)
         except OSError as error:
             raise self.lost(f"the connection broke while sending ({reason_of(error)})") from error
 
-    def reply(self, seconds: float | None = None) -> Reply:
-        """The next reply, waiting `seconds` for all of it (smtp.reply_seconds unless given)."""
-        deadline = monotonic() + (seconds or self._reply_seconds)
+    def reply(self) -> Reply:
+        """The next reply; all of it must come within the session's `reply_seconds`."""
+        deadline = monotonic() + self._reply_seconds
         lines: list[str] = []
         while len(lines) < MOST_LINES:
             read = read_line(self._line(deadline))
@@ -120,23 +119,16 @@ class Session:
         being asked: nobody could tell what its words answer."""
         if self._heard:
             raise self.lost("the server spoke before it was asked")
-        self.is_open = False
         return self._sock
 
     def quit(self) -> None:
-        """Say goodbye, for five seconds at most; whatever the answer, nothing changes."""
-        if not self.is_open:
-            return
-        try:
-            self.write(b"QUIT\r\n", QUIT_SECONDS)
-            self.reply(QUIT_SECONDS)
-        except LineLostError:
-            return
+        """Say goodbye and hang up; whatever the answer, nothing changes."""
+        with suppress(LineLostError):
+            self.say("QUIT")
         self.close()
 
     def close(self) -> None:
         """Hang up without a word: a mail whose dot was not sent is not sent."""
-        self.is_open = False
         self._sock.close()
 
     def lost(self, words: str) -> LineLostError:

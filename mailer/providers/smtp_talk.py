@@ -1,9 +1,9 @@
 """What is said over one SMTP connection, mail after mail, in the order in which it is said.
 
-A conversation is a generator: it yields what it waits for, and whoever drives it (`smtp`) sends
-in what came. The body goes out without its final dot; only when the desk's verdict lets the mail
-pass does the dot follow, in one write with the next envelope (RFC 2920). So a fault before the
-verdict is harmless, and only the answer to the dot can be lost.
+A conversation is a generator: it yields what it waits for, and whoever drives it (`smtp_lines`)
+sends in what came. The body goes out without its final dot; only when the desk's verdict lets the
+mail pass does the dot follow, in one write with the next envelope (RFC 2920). So a fault before
+the verdict is harmless, and only the answer to the dot can be lost.
 """
 
 from collections.abc import Generator
@@ -12,7 +12,7 @@ from enum import Enum
 from mailer.providers.base import Fate, Mail, Outcome
 from mailer.providers.smtp_channel import Channel
 from mailer.providers.smtp_desk import Desk
-from mailer.providers.smtp_envelope import Commands, commands, final_dot, stuffed
+from mailer.providers.smtp_envelope import Commands, commands, fate_at_mail, final_dot, stuffed
 from mailer.providers.smtp_session import LEAVING, SEND_BODY, LineLostError, Reply
 
 # Too busy, throttled (as Amazon SES says it), and not signed in (RFC 4954): true for every mail,
@@ -34,11 +34,12 @@ Talk = Generator[Wait, Reply | bool | None, None]
 
 
 class _TurnedAwayError(Exception):
-    """The server wants no mail at all now. The connection is closed."""
+    """The server wants no mail at all now. The connection is closed. `at_mail`: no reader had been
+    named to it."""
 
-    def __init__(self, reply: Reply) -> None:
-        self.reply = reply
-        super().__init__(f"{reply.code} {reply.text}")
+    def __init__(self, reply: Reply, *, at_mail: bool, said: str = "answered") -> None:
+        self.reply, self.at_mail = reply, at_mail
+        super().__init__(f"The mail server {said} {reply.code} {reply.text}")
 
 
 def converse(channel: Channel, desk: Desk, mail: Mail | None) -> Talk:
@@ -67,8 +68,7 @@ def converse(channel: Channel, desk: Desk, mail: Mail | None) -> Talk:
             desk.give_back(mail, channel, f"The mail server hangs up: {lost}.", 0)
     except _TurnedAwayError as away:
         if mail:
-            words = f"The mail server answered {away}"
-            desk.give_back(mail, channel, words, away.reply.code)
+            desk.give_back(mail, channel, str(away), away.reply.code, at_mail=away.at_mail)
 
 
 def _what_to_say(channel: Channel, handed: Mail | None, envelope: Commands) -> bytes:
@@ -189,8 +189,13 @@ def _refusal(channel: Channel, mail: Mail, phase: str, reply: Reply) -> Outcome 
     is_fine = reply.code == SEND_BODY if phase == "data" else reply.is_yes
     if is_fine:
         return None
-    _blame_the_server(channel, reply)
-    return Outcome(mail.key, _fate(reply), phase, reply.code, reply.text)
+    _blame_the_server(channel, reply, at_mail=phase == "mail")
+    fate = _fate(reply) if phase != "mail" else fate_at_mail(mail, reply.code, reply.text)
+    if fate is None:
+        channel.close()
+        said = f"takes no mail from {mail.sender}:" if reply.is_never else "answered"
+        raise _TurnedAwayError(reply, at_mail=True, said=said)
+    return Outcome(mail.key, fate, phase, reply.code, reply.text)
 
 
 def _early_answer(channel: Channel, mail: Mail, reply: Reply) -> Outcome:
@@ -200,11 +205,11 @@ def _early_answer(channel: Channel, mail: Mail, reply: Reply) -> Outcome:
     return Outcome(mail.key, _fate(reply), "data", reply.code, reply.text)
 
 
-def _blame_the_server(channel: Channel, reply: Reply) -> None:
+def _blame_the_server(channel: Channel, reply: Reply, *, at_mail: bool = False) -> None:
     """Raise for an answer that says nothing about the mail at hand."""
     if reply.code in ABOUT_THE_SERVER:
         channel.close()
-        raise _TurnedAwayError(reply)
+        raise _TurnedAwayError(reply, at_mail=at_mail)
     if not (reply.is_not_now or reply.is_never):
         raise channel.lost(f"{reply.code} came where it makes no sense")
 

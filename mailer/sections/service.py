@@ -15,6 +15,7 @@ SHORTEST_LEASE = 120
 """Seconds. A claim is renewed every ten (`worker.claims.RENEW_SECONDS`); a machine that stood still
 for a minute must find its claims still its own."""
 
+_DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
 _BROKERS = ("amqp", "amqps", "redis", "rediss")
 
 
@@ -45,15 +46,17 @@ class Database(Section):
     @classmethod
     def _is_known(cls, value: str) -> str:
         try:
-            kind = make_url(value).get_backend_name()
+            kind, _, driver = make_url(value).drivername.partition("+")
         except (ArgumentError, ValueError):
-            kind = ""
-        if kind not in ("sqlite", "postgresql"):
+            kind = driver = ""
+        if kind not in _DRIVERS:
             # The value may hold a password, so it is not repeated.
             raise ValueError(
                 "expected sqlite:///file or postgresql://user:password@host/name, "
                 "with signs such as @ and / in the password written as %40 and %2F"
             )
+        if driver not in ("", _DRIVERS[kind]):
+            raise ValueError(f"expected {kind}://… without +{driver}, which is not used here")
         return value
 
 

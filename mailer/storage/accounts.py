@@ -14,6 +14,7 @@ from mailer.storage.subscribers import Subscriber
 
 _S = DeliveryState
 _IS_OPEN = Delivery.next_at.is_not(None)
+"""Something still happens to it by itself: what has left or failed for good has no next moment."""
 
 
 def get_account(session: Session, newsletter: Newsletter) -> Account:

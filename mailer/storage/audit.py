@@ -1,16 +1,19 @@
 """Who did what, when. Rows are only ever added."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, String, select
+from sqlalchemy import JSON, String, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from mailer.domain.content import ItemKey
 from mailer.storage.db import Base, BigId, Identified, Moment
 
 CLOCK = "clock"
 """Who acts when nobody asked."""
+VISITOR = "visitor"
+"""Who acts on the public pages, without an account."""
 
 
 class AuditEntry(Identified, Base):
@@ -43,15 +46,31 @@ def record(
     )
 
 
+def record_item(
+    session: Session, who: str, action: str, now: datetime, item: ItemKey, **detail: Any
+) -> None:
+    """A line about something that a newsletter can carry; see `record`."""
+    record(session, who, action, now, thing=item.kind.value, thing_id=item.id, **detail)
+
+
 def list_entries(
-    session: Session, *, who: str = "", thing: str = "", before: int | None = None, limit: int = 100
+    session: Session,
+    *,
+    who: str = "",
+    thing: str = "",
+    actions: Collection[str] = (),
+    before: int | None = None,
+    limit: int = 100,
 ) -> Sequence[AuditEntry]:
-    """The newest entries (or those before an id), of one person or one kind of thing if named."""
+    """The newest entries (or those before an id), of one person, one kind of thing or some actions
+    if named."""
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
     if who:
         query = query.where(AuditEntry.who.icontains(who, autoescape=True))
     if thing:
         query = query.where(AuditEntry.thing == thing)
+    if actions:
+        query = query.where(AuditEntry.action.in_(actions))
     if before:
         query = query.where(AuditEntry.id < before)
     return session.scalars(query).all()
@@ -70,3 +89,8 @@ def list_about(session: Session, thing: str, thing_id: int) -> Sequence[AuditEnt
         .where(AuditEntry.thing == thing, AuditEntry.thing_id == thing_id)
         .order_by(AuditEntry.id)
     ).all()
+
+
+def find_last_number(session: Session, thing: str) -> int | None:
+    """The highest number that the log knows a thing of this kind by."""
+    return session.scalar(select(func.max(AuditEntry.thing_id)).where(AuditEntry.thing == thing))

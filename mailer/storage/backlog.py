@@ -1,6 +1,6 @@
 """How much mail is due and unclaimed, counted no further than somebody wants to know.
 
-For whoever hands out work; what is sent, and in which order, the claims of `ledger` decide.
+For whoever hands out work; what is sent, and in which order, the claims of `claiming` decide.
 """
 
 from dataclasses import dataclass

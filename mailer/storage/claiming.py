@@ -137,10 +137,7 @@ def put_off(session: Session, owner: str, until: Mapping[int, datetime], now: da
     session.connection().execute(later, rows)
 
 
-def keep_leases(session: Session, owner: str, now: datetime, lease: timedelta) -> int:
+def keep_leases(session: Session, owner: str, now: datetime, lease: timedelta) -> None:
     """Renew the leases of a process that is still at work."""
-    return move(
-        session,
-        and_(is_open(_S.CLAIMED), Delivery.lease_owner == owner),
-        {"lease_until": lease_end(session, now, lease)},
-    )
+    ours = and_(is_open(_S.CLAIMED), Delivery.lease_owner == owner)
+    move(session, ours, {"lease_until": lease_end(session, now, lease)})

@@ -23,13 +23,21 @@ from sqlalchemy import (
     TypeDecorator,
     create_engine,
     event,
+    select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    InstrumentedAttribute,
+    Mapped,
+    Session,
+    mapped_column,
+    sessionmaker,
+)
 
 from mailer.domain.errors import Refused
-from mailer.domain.when import Confidence, Precision
+from mailer.domain.when import DEFAULT_TZ, Confidence, Precision
 
 Sessions = Callable[[], AbstractContextManager[Session]]
 """Opens a transaction: commits at the end of the block, rolls back when it raises."""
@@ -52,9 +60,11 @@ SILENCE_IS_NOTICED = (
     "SET tcp_keepalives_interval = 10",
     "SET tcp_keepalives_count = 3",
     "SET tcp_user_timeout = 60000",
+    "SET idle_in_transaction_session_timeout = 60000",
 )
-"""For the server: the same about us. A worker whose machine lost its power holds its advisory lock,
-and with it the mail it has claimed, until the server notices."""
+"""For the server: the same about us. A worker whose machine lost its power, or that was stopped in
+the middle of a transaction, holds locks until the server notices: its advisory lock, the mail it
+has claimed, the rows that others want to change."""
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -141,7 +151,7 @@ def when_columns(prefix: str) -> tuple[Any, ...]:
         mapped_column(f"{prefix}_ends_on", Date, nullable=True, index=True),
         mapped_column(f"{prefix}_starts_at", naive, nullable=True),
         mapped_column(f"{prefix}_ends_at", naive, nullable=True),
-        mapped_column(f"{prefix}_tz", String(64), default="Europe/Prague"),
+        mapped_column(f"{prefix}_tz", String(64), default=DEFAULT_TZ),
         mapped_column(f"{prefix}_confidence", enum_type(Confidence), default=Confidence.EXACT),
         mapped_column(f"{prefix}_raw", String(200), default=""),
         mapped_column(f"{prefix}_season", String(8), default=""),
@@ -163,8 +173,6 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
     commit at a power cut, and a forgotten commit is a mail sent twice; BEGIN IMMEDIATE (see
     `open_sessions`) because upgrading a read transaction fails at once instead of waiting.
     """
-    if url.startswith("postgresql://"):
-        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     try:
         if url.startswith("sqlite"):
             engine = create_engine(url, pool_size=pool_size)
@@ -201,9 +209,10 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _set_up_postgresql(connection: Any, _record: Any) -> None:
+    connection.autocommit = True  # a rollback would take a SET back
     for setting in SILENCE_IS_NOTICED:
         connection.execute(setting)
-    connection.commit()  # a rollback would take a SET back
+    connection.autocommit = False
 
 
 def _begin_immediately(connection: Any) -> None:
@@ -267,6 +276,11 @@ def index_of_some(name: str, *columns: str, where: TextClause) -> Index:
 def insert_into(session: Session, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that can be told what to do about rows that are there already."""
     return (postgresql.insert if is_postgresql(session) else sqlite.insert)(table)
+
+
+def has_value(session: Session, column: InstrumentedAttribute[str], value: str) -> bool:
+    """Whether a row of that column's table has this value already."""
+    return session.scalar(select(column).where(column == value)) is not None
 
 
 def find_cause(error: Exception) -> BaseException:

@@ -1,5 +1,5 @@
-"""The ledger's rows: one per mail to one person, and what became of it. Reads only; the questions
-that change a row's state are in `ledger`."""
+"""The ledger's rows: one per mail to one person, and what became of it. Reads only; what changes a
+row is in `ledger`, `claiming`, `interventions`, `recovery` and `feedback`."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,6 +13,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     UniqueConstraint,
+    func,
     select,
     text,
     union_all,
@@ -129,6 +130,32 @@ def list_moments(
             )
         )
     )
+
+
+def count_queued(session: Session, subscriber_id: int, template: str, since: datetime) -> int:
+    """How many mails of one kind a subscriber's page has set off, for the caps."""
+    query = select(func.count()).where(
+        Delivery.newsletter_id.is_(None),
+        Delivery.subscriber_id == subscriber_id,
+        Delivery.template == template,
+        Delivery.created_at >= since,
+    )
+    return session.scalar(query) or 0
+
+
+def list_to(
+    session: Session, subscriber_id: int, limit: int | None = None
+) -> list[tuple[Delivery, str]]:
+    """The last mails to a person, newest first, each with the title of its newsletter; empty for
+    mail of their own."""
+    rows = session.execute(
+        select(Delivery, Newsletter.title)
+        .outerjoin(Newsletter, Newsletter.id == Delivery.newsletter_id)
+        .where(is_to(subscriber_id))
+        .order_by(Delivery.id.desc())
+        .limit(limit)
+    )
+    return [(delivery, title or "") for delivery, title in rows]
 
 
 def is_to(subscriber_id: int) -> ColumnElement[bool]:

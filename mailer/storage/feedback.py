@@ -1,7 +1,7 @@
 """What came back about mails, each thing once, and the questions about it. What follows from it is
 decided in `domain/feedback` and written by `usecases/feedback`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -101,16 +101,16 @@ def hold_concerned(session: Session, feedback_id: int) -> Sequence[Subscriber]:
         .outerjoin(Delivery, Delivery.id == KeptFeedback.delivery_id)
         .where(KeptFeedback.id == feedback_id)
     ).one()
-    return hold_people(session, *row)
+    return hold_people(session, [row[0]], row[1])
 
 
 def hold_people(
-    session: Session, address_key: str, subscriber_id: int | None = None
+    session: Session, address_keys: Collection[str], subscriber_id: int | None = None
 ) -> Sequence[Subscriber]:
-    """Whose address it is now, and the one of that id, who may have moved since. They are held
-    until the transaction ends, before their mails are, as wherever people act themselves; all in
-    one order, and who was erased meanwhile is not there any more."""
-    concerned = or_(Subscriber.address_key == address_key, Subscriber.id == subscriber_id)
+    """Whose addresses these are now, and the one of that id, who may have moved since. They are
+    held until the transaction ends, before their mails are, as wherever people act themselves; all
+    in one order, and who was erased meanwhile is not there any more."""
+    concerned = or_(Subscriber.address_key.in_(address_keys), Subscriber.id == subscriber_id)
     return session.scalars(
         select(Subscriber)
         .where(concerned)
@@ -240,7 +240,7 @@ def forget(session: Session, subscriber_id: int, address_key: str, now: datetime
 
     Holds the person: what somebody is just writing down about them is waited for, and goes too.
     """
-    hold_people(session, address_key, subscriber_id)
+    hold_people(session, [address_key], subscriber_id)
     theirs = select(Delivery.id).where(is_to(subscriber_id))
     nameless = {
         "text": "",
@@ -252,7 +252,7 @@ def forget(session: Session, subscriber_id: int, address_key: str, now: datetime
         session.connection().execute(update(KeptFeedback).where(which).values(nameless))
 
 
-def give_up(session: Session, feedback_id: int, before: datetime, now: datetime) -> bool:
+def give_up(session: Session, feedback_id: int, before: datetime, now: datetime) -> None:
     """What waits since then is over, unread: it may be that it cannot be read."""
     over = and_(
         KeptFeedback.id == feedback_id,
@@ -260,11 +260,11 @@ def give_up(session: Session, feedback_id: int, before: datetime, now: datetime)
         KeptFeedback.received_at <= before,
     )
     statement = update(KeptFeedback).where(over).values(text="", address_key="", applied_at=now)
-    return session.connection().execute(statement).rowcount == 1
+    session.connection().execute(statement)
 
 
-def drop_words(session: Session, before: datetime) -> int:
+def drop_words(session: Session, before: datetime) -> None:
     """What servers said is of no use after a while, and may repeat addresses."""
     stale = and_(KeptFeedback.received_at < before, KeptFeedback.text != "")
     statement = update(KeptFeedback).where(stale).values(text="")
-    return session.connection().execute(statement).rowcount
+    session.connection().execute(statement)

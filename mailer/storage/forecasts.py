@@ -14,6 +14,7 @@ from mailer.domain.forecast import scale
 from mailer.domain.newsletter import NewsletterState
 from mailer.domain.progress import Sample
 from mailer.domain.urgency import over_at
+from mailer.storage.accounts import count_open
 from mailer.storage.audiences import is_in_audience
 from mailer.storage.db import Base, BigId, Moment
 from mailer.storage.deliveries import Delivery
@@ -21,8 +22,6 @@ from mailer.storage.newsletters import Newsletter
 from mailer.storage.subscribers import Subscriber
 
 SAMPLE_SIZE = 500
-_IS_OPEN = Delivery.next_at.is_not(None)
-"""Something still happens to it by itself: what has left or failed for good has no next moment."""
 
 
 class PaceSample(Base):
@@ -49,12 +48,7 @@ def add_samples(session: Session, now: datetime) -> None:
     )
     if not audiences:
         return
-    rows = session.execute(
-        select(Delivery.newsletter_id, func.count())
-        .where(Delivery.newsletter_id.in_(audiences), _IS_OPEN)
-        .group_by(Delivery.newsletter_id)
-    )
-    still_open = dict(rows.all())
+    still_open = count_open(session, audiences)
     for newsletter_id, audience in audiences.items():
         settled = (audience or 0) - still_open.get(newsletter_id, 0)
         session.merge(PaceSample(newsletter_id=newsletter_id, at=now, settled=settled))

@@ -70,6 +70,12 @@ def get_finding(session: Session, finding_id: int) -> Finding:
     return finding
 
 
+def list_readings(session: Session) -> list[tuple[str, dict[str, Any]]]:
+    """Kind and reading of every row that was ever read."""
+    rows = session.execute(select(Finding.kind, Finding.reading))
+    return [(kind, reading) for kind, reading in rows]
+
+
 def count_open_findings(session: Session) -> int:
     query = select(func.count()).where(Finding.state == FindingState.OPEN)
     return session.scalar(query) or 0

@@ -37,13 +37,17 @@ def take_back(session: Session, subscriber_id: int, now: datetime) -> None:
 
 
 def cancel_open(session: Session, newsletter_id: int, now: datetime) -> int:
-    """Cancel what has not begun to leave. What is being handed off this moment still finishes."""
+    """Cancel what has not begun to leave. What is in a sender's hands at this moment still leaves,
+    or comes back and is cancelled later (`recovery.cancel_left_over`): waiting for it while holding
+    others could make the sender wait for us."""
     waiting = (_S.QUEUED, _S.CLAIMED, _S.DEFERRED)
-    return move(
-        session,
-        and_(Delivery.newsletter_id == newsletter_id, Delivery.state.in_(waiting)),
-        {"state": end_as(_S.CANCELLED), "next_at": None, "changed_at": now},
+    at_rest = (
+        select(Delivery.id)
+        .where(Delivery.newsletter_id == newsletter_id, Delivery.state.in_(waiting))
+        .with_for_update(skip_locked=True)
     )
+    values = {"state": end_as(_S.CANCELLED), "next_at": None, "changed_at": now}
+    return move(session, Delivery.id.in_(at_rest), values)
 
 
 def leave_unknown(session: Session, newsletter_id: int, now: datetime, language: str = "") -> int:
@@ -138,7 +142,7 @@ def forget(session: Session, subscriber_id: int, now: datetime, keys_of: Iterabl
     move(session, theirs, nameless)
 
 
-def drop_keys(session: Session, before: datetime) -> int:
+def drop_keys(session: Session, before: datetime) -> None:
     """Keyed hashes that outlived the people erased and are too old for any cap."""
     stale = and_(
         Delivery.newsletter_id.is_(None),
@@ -147,4 +151,4 @@ def drop_keys(session: Session, before: datetime) -> int:
         Delivery.address_key != "",
         Delivery.created_at < before,
     )
-    return move(session, stale, {"address_key": ""})
+    move(session, stale, {"address_key": ""})

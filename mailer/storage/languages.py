@@ -1,5 +1,7 @@
 """The languages this service is used in: for content, for the interface, and the fallback."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -15,6 +17,11 @@ class Language(Base):
     position: Mapped[int]
     for_content: Mapped[bool] = mapped_column(default=True)
     for_interface: Mapped[bool] = mapped_column(default=False)
+
+
+def list_languages(session: Session) -> Sequence[Language]:
+    """All there are rows for, in their order, whatever they are used for."""
+    return session.scalars(select(Language).order_by(Language.position, Language.code)).all()
 
 
 def list_content_languages(session: Session) -> tuple[str, ...]:

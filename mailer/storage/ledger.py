@@ -105,14 +105,12 @@ def accept(
     provider: str,
     answers: Sequence[tuple[int, int, int, str, str]],
     now: datetime,
-) -> frozenset[int]:
+) -> None:
     """Commit B, for mails that were taken at the first try: (id, generation, code, the provider's
-    words, its id for the mail) each. Returns those that were still ours to write."""
-    if not answers:
-        return frozenset()
-    values = {"rows": json.dumps(answers), "now": now, "provider": provider}
-    written = session.connection().execute(_accept(is_postgresql(session)), values)
-    return frozenset(written.scalars())
+    words, its id for the mail) each. Those that are no longer ours to write stay what they are."""
+    if answers:
+        values = {"rows": json.dumps(answers), "now": now, "provider": provider}
+        session.connection().execute(_accept(is_postgresql(session)), values)
 
 
 @cache
@@ -135,7 +133,6 @@ def _accept(on_postgresql: bool) -> Update:  # noqa: FBT001  a cache key
             provider_message_id=cell(4, Text),
             changed_at=bindparam("now", type_=Moment),
         )
-        .returning(Delivery.id)
     )
 
 
@@ -260,6 +257,9 @@ def record(
         Delivery.id == claim.id,
         Delivery.generation == claim.generation,
         Delivery.state.in_(OURS_TO_SETTLE),
+        # What was concluded meanwhile stays so: its newsletter may be over, and nobody would come
+        # back for a mail that is put off.
+        true() if decided.next_at is None else Delivery.next_at.is_not(None),
     )
     if not move(session, ours, values):
         return False
@@ -283,6 +283,7 @@ def is_open(*states: DeliveryState) -> ColumnElement[bool]:
 
 
 def move(session: Session, which: ColumnElement[bool], values: dict[str, Any]) -> int:
-    """The one statement that changes states; returns how many rows it changed."""
+    """Change these rows alike; returns how many there were. Only the two commits, claims and what
+    is put off have statements of their own."""
     moved = session.connection().execute(update(Delivery).where(which).values(values))
     return moved.rowcount

@@ -56,10 +56,10 @@ class FullMessage:
     links: tuple[str, ...]
 
 
-def list_messages(directory: Path, limit: int = MOST_LISTED) -> list[InboxMessage]:
+def list_messages(directory: Path) -> list[InboxMessage]:
     """What arrived, newest first."""
     newest_first = sorted(_files(directory), key=_arrival, reverse=True)
-    return [_summary(file) for file in newest_first[:limit]]
+    return [_summary(file) for file in newest_first[:MOST_LISTED]]
 
 
 def get_message(directory: Path, message_id: str) -> FullMessage:

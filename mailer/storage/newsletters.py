@@ -137,6 +137,11 @@ class ReaderKind(Base):
     next_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
+def make_variants(langs: Sequence[str]) -> list[Variant]:
+    """An empty variant for each of these languages, in their order."""
+    return [Variant(lang=lang, position=position) for position, lang in enumerate(langs)]
+
+
 def make_slug() -> str:
     """An address for a newsletter that nobody can guess before it is public."""
     return token_urlsafe(9).replace("_", "-").lower()
@@ -169,6 +174,19 @@ def list_newsletters(
     if before is not None:
         query = query.where(Newsletter.id < before)
     return session.scalars(query.where(Newsletter.state.in_(states)) if states else query).all()
+
+
+def list_sent(session: Session, plan_id: int | None, limit: int) -> Sequence[Newsletter]:
+    """Those of a plan that went out or are going out, newest first; None: the letters of no plan.
+    Of each only how many got it and when it started."""
+    went_out = (NewsletterState.SENT, NewsletterState.SENDING)
+    return session.scalars(
+        select(Newsletter)
+        .where(Newsletter.plan_id == plan_id, Newsletter.state.in_(went_out))
+        .order_by(Newsletter.id.desc())
+        .limit(limit)
+        .options(load_only(Newsletter.audience_count, Newsletter.started_at))
+    ).all()
 
 
 def list_due(session: Session, now: datetime) -> Sequence[Newsletter]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mailer.domain.consent import Cadence
 from mailer.domain.errors import NotFound
 from mailer.domain.newsletter import LATE_LIMIT
+from mailer.domain.when import DEFAULT_TZ
 from mailer.storage.db import Base, Identified, Moment, enum_type
 
 
@@ -23,7 +24,7 @@ class Plan(Identified, Base):
     cadence: Mapped[Cadence] = mapped_column(enum_type(Cadence), default=Cadence.WEEKLY)
     weekday: Mapped[int] = mapped_column(default=3)
     at: Mapped[time] = mapped_column(default=time(9, 0))
-    tz: Mapped[str] = mapped_column(String(64), default="Europe/Prague")
+    tz: Mapped[str] = mapped_column(String(64), default=DEFAULT_TZ)
     draft_lead_hours: Mapped[int] = mapped_column(default=17)
     late_limit_hours: Mapped[int] = mapped_column(default=LATE_LIMIT // timedelta(hours=1))
     is_automatic: Mapped[bool] = mapped_column(default=False)

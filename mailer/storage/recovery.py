@@ -35,62 +35,53 @@ def recover(
     *,
     sole_sender: bool = False,
     dead_owners: Iterable[str] = (),
-) -> tuple[int, int]:
+) -> None:
     """Take over from a process that died: what it had only claimed is queued again, what it was
     handing off is `unknown` until `wait` is over, or for good if that is None (mail that a person
-    asked for: sent again at once, up to its cap). Returns both counts.
+    asked for: sent again at once, up to its cap).
 
     `sole_sender`: the caller holds the lock that proves every other process dead. `dead_owners`:
     processes that are known to be dead. Otherwise only rows whose lease has run out are touched.
     """
     proven = Delivery.lease_owner.in_(tuple(dead_owners)) if dead_owners else false()
     dead = true() if sole_sender else or_(lease_is_over(session, now), proven)
-    queued = _take_over(
-        session,
-        and_(is_open(_S.CLAIMED), dead),
-        {"state": _S.QUEUED, "changed_at": now},
-    )
+    claimed = and_(is_open(_S.CLAIMED), dead)
+    _take_over(session, claimed, {"state": _S.QUEUED, "changed_at": now})
     in_hand = and_(is_open(_S.HANDING_OFF), dead)
     # Somebody sits and waits for these: better twice soon than once in a quarter of an hour. Only
     # a lost lock may mislead, so whoever is alive after all has a minute to tell the answer.
     urgent_at = now if sole_sender else now + SECOND_LOOK
-    urgent = _take_over(
+    _take_over(
         session,
         and_(in_hand, Delivery.newsletter_id.is_(None), Delivery.attempts < TRANSACTIONAL_ATTEMPTS),
         {"state": _S.UNKNOWN, "next_at": urgent_at, "is_repeat": True, "changed_at": now},
     )
     again_at = now + wait if wait is not None else None
-    waiting = _take_over(
+    _take_over(
         session,
         and_(in_hand, ~Delivery.is_repeat),
         {"state": _S.UNKNOWN, "next_at": again_at, "is_repeat": True, "changed_at": now},
     )
-    final = _take_over(session, in_hand, {"state": _S.UNKNOWN, "next_at": None, "changed_at": now})
-    return queued, urgent + waiting + final
+    _take_over(session, in_hand, {"state": _S.UNKNOWN, "next_at": None, "changed_at": now})
 
 
-def _take_over(session: Session, which: ColumnElement[bool], values: dict[str, Any]) -> int:
+def _take_over(session: Session, which: ColumnElement[bool], values: dict[str, Any]) -> None:
     """Like `move`, for those rows that nobody else is taking over at this moment: two who lock the
     same rows in another order would wait for each other."""
     free = select(Delivery.id).where(which).order_by(Delivery.id)
     ids = session.scalars(free.with_for_update(skip_locked=True)).all()
-    return sum(
+    for start in range(0, len(ids), TAKEN_OVER):
         move(session, and_(which, Delivery.id.in_(ids[start : start + TAKEN_OVER])), values)
-        for start in range(0, len(ids), TAKEN_OVER)
-    )
 
 
-def requeue_unknown(session: Session, now: datetime) -> int:
+def requeue_unknown(session: Session, now: datetime) -> None:
     """Unknown mails whose wait is over go out once more, with the same Message-ID."""
-    return move(
-        session,
-        and_(is_open(_S.UNKNOWN), Delivery.next_at <= now),
-        {"state": _S.QUEUED, "changed_at": now},
-    )
+    waited = and_(is_open(_S.UNKNOWN), Delivery.next_at <= now)
+    move(session, waited, {"state": _S.QUEUED, "changed_at": now})
 
 
-def count_left_over(session: Session, now: datetime) -> int:
-    """How many mails wait for `recover`, `requeue_unknown`, `cancel_left_over` or `expire`. Reads
+def has_left_over(session: Session, now: datetime) -> bool:
+    """Whether a mail waits for `recover`, `requeue_unknown`, `cancel_left_over` or `expire`. Reads
     only, so that nobody waits while the open mails of a large newsletter are looked through."""
     stopped = Delivery.newsletter_id.in_(
         select(Newsletter.id).where(Newsletter.state == NewsletterState.CANCELLED)
@@ -101,8 +92,10 @@ def count_left_over(session: Session, now: datetime) -> int:
         and_(Delivery.state.in_((_S.QUEUED, _S.DEFERRED)), Delivery.expires_at <= now),
         stopped,
     )
+    # Counted: asked for the first one only, PostgreSQL would read the whole table and not the index
+    # of what is open, in the belief that one turns up soon.
     query = select(func.count()).where(Delivery.next_at.is_not(None), left_over)
-    return session.scalar(query) or 0
+    return bool(session.scalar(query))
 
 
 def doubt_open(session: Session, newsletter_id: int, now: datetime) -> int:
@@ -131,16 +124,16 @@ def _doubt(session: Session, which: ColumnElement[bool], now: datetime) -> int:
     )
 
 
-def expire(session: Session, now: datetime) -> int:
+def expire(session: Session, now: datetime) -> None:
     """Mails that nobody would want any more do not leave."""
-    return move(
+    move(
         session,
         and_(is_open(_S.QUEUED, _S.DEFERRED), Delivery.expires_at <= now),
         {"state": end_as(_S.EXPIRED), "reason": "too late", "next_at": None, "changed_at": now},
     )
 
 
-def cancel_left_over(session: Session, now: datetime) -> int:
+def cancel_left_over(session: Session, now: datetime) -> None:
     """Mails that were in hand when their newsletter was cancelled, and came back unsent: nobody
     would try them again. Those of unknown fate stay what they are."""
     cancelled = select(Newsletter.id).where(Newsletter.state == NewsletterState.CANCELLED)
@@ -148,4 +141,4 @@ def cancel_left_over(session: Session, now: datetime) -> int:
     ended = {"next_at": None, "changed_at": now}
     unsent = and_(theirs, Delivery.state.in_((_S.QUEUED, _S.DEFERRED)))
     move(session, and_(theirs, Delivery.state == _S.UNKNOWN), ended)
-    return move(session, unsent, {**ended, "state": end_as(_S.CANCELLED)})
+    move(session, unsent, {**ended, "state": end_as(_S.CANCELLED)})

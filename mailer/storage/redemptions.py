@@ -2,11 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import String, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mailer.storage.db import Base, Moment
+from mailer.storage.db import Base, Moment, insert_into
 
 
 class Redemption(Base):
@@ -19,9 +18,7 @@ class Redemption(Base):
 
 def redeem(session: Session, jti: str, purpose: str, now: datetime) -> bool:
     """True for the first who comes with this id, False for everyone after, even at once."""
-    try:
-        with session.begin_nested():
-            session.execute(insert(Redemption).values(jti=jti, purpose=purpose, at=now))
-    except IntegrityError:
-        return False
-    return True
+    used = insert_into(session, Redemption).values(jti=jti, purpose=purpose, at=now)
+    # Asked back: for an INSERT, SQLAlchemy keeps no count on PostgreSQL.
+    first = used.on_conflict_do_nothing().returning(Redemption.jti)
+    return session.connection().execute(first).scalar() is not None

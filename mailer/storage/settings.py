@@ -1,11 +1,12 @@
-"""What coordinators set for the whole service, a JSON value per key. Operators' settings are in
-the configuration file and never here."""
+"""A JSON value per key: what coordinators set for the whole service, and what processes tell each
+other. Operators' settings are in the configuration file and never here."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, String
+from sqlalchemy import JSON, String, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -34,6 +35,12 @@ def save_setting(session: Session, key: str, value: Any, now: datetime) -> None:
             session.merge(setting)
     except IntegrityError:  # another process was the first to write it, a moment ago
         session.merge(setting)
+
+
+def list_stale(session: Session, prefixes: Iterable[str], before: datetime) -> Sequence[str]:
+    """Keys that begin so, and whose values nobody has changed since."""
+    named = or_(*(Setting.key.startswith(prefix) for prefix in prefixes))
+    return session.scalars(select(Setting.key).where(named, Setting.changed_at < before)).all()
 
 
 def drop_setting(session: Session, key: str) -> None:

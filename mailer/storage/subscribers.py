@@ -82,6 +82,18 @@ def find_by_public_id(session: Session, public_id: UUID) -> Subscriber | None:
     return session.scalar(select(Subscriber).where(Subscriber.public_id == public_id))
 
 
+def list_states(session: Session, address_keys: Sequence[str]) -> list[tuple[str, SubscriberState]]:
+    """Who of these addresses is here: key and state of each, no more than a statement can carry."""
+    query = select(Subscriber.address_key, Subscriber.state)
+    rows = session.execute(query.where(Subscriber.address_key.in_(address_keys)))
+    return [(key, state) for key, state in rows]
+
+
+def list_sources(session: Session) -> Sequence[str]:
+    """Where subscribers have come from so far."""
+    return session.scalars(select(Subscriber.source).distinct().order_by(Subscriber.source)).all()
+
+
 def list_subscribers(
     session: Session, wanted: Filter, *, after: int = 0, limit: int = 50
 ) -> Sequence[Subscriber]:
@@ -96,7 +108,7 @@ def count_subscribers(session: Session, wanted: Filter = Filter()) -> int:
 
 
 def is_mailable(now: datetime) -> ColumnElement[bool]:
-    """SQL for `consent.may_be_mailed`; a test holds the two equal."""
+    """SQL for "newsletters go to this subscriber at this moment"."""
     return (Subscriber.state == SubscriberState.CONFIRMED) & or_(
         Subscriber.paused_until.is_(None), Subscriber.paused_until <= now
     )

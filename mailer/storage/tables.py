@@ -16,6 +16,7 @@ from mailer.storage import (  # noqa: F401 - imported so that their tables exist
     plans,
     projects,
     redemptions,
+    refusals,
     settings,
     subscribers,
     suppressions,

@@ -41,6 +41,14 @@ class User(Identified, Base):
     roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")
 
 
+def list_roles(session: Session) -> list[Role]:
+    return list(session.scalars(select(Role)))
+
+
+def get_role(session: Session, name: str) -> Role:
+    return session.scalars(select(Role).where(Role.name == name)).one()
+
+
 def find_user(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(func.lower(User.email) == email.lower()))
 

@@ -14,6 +14,7 @@ from mailer.domain.consent import (
 from mailer.domain.errors import ExpiredLink, Refused, TooMany
 from mailer.message.links import Purpose, TimedLink
 from mailer.message.vocabulary import N_
+from mailer.storage.deliveries import count_queued
 from mailer.storage.redemptions import redeem
 from mailer.storage.subscribers import Subscriber, find_by_key, find_by_public_id
 from mailer.storage.suppressions import Scope, is_suppressed, lift
@@ -49,7 +50,7 @@ def ask(
     if subscriber.state is not SubscriberState.CONFIRMED or key == subscriber.address_key:
         return
     day = now - A_DAY
-    if letters.count_queued(session, subscriber.id, "address_change", day) >= MAILS_PER_DAY:
+    if count_queued(session, subscriber.id, "address_change", day) >= MAILS_PER_DAY:
         raise TooMany(_ENOUGH)
     holder = find_by_key(session, key)
     step = decide_sign_up(

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from mailer.domain.errors import Invalid, Refused
-from mailer.domain.newsletter import GRACE
 from mailer.message.render import Renderer
 from mailer.message.vocabulary import N_
 from mailer.storage.newsletters import Newsletter
@@ -38,10 +37,9 @@ def approve(
     order: Order,
     *,
     renderer: Renderer,
-    base_url: str,
     who: str,
     now: datetime,
-    grace: timedelta = GRACE,
+    grace: timedelta,
 ) -> Check:
     """Check once more, then approve: what the button of the check page does. Returns the check.
 
@@ -50,8 +48,8 @@ def approve(
     Raises NotReadyToSend, Refused when it is no longer what the person looked at, and Invalid
     for `number` when an unusual audience was not confirmed.
     """
-    sending.lock(session, newsletter)
-    check = check_newsletter(session, newsletter, renderer, base_url, now)
+    sending.hold_with_words(session, newsletter)
+    check = check_newsletter(session, newsletter, renderer, now)
     require_ready(check)
     if order.seen is not None:
         _require_same(order, check)

@@ -18,13 +18,13 @@ from mailer.domain.association import Association
 from mailer.domain.errors import NotReadyToSend
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.i18n import Words
-from mailer.message.finding import Level
+from mailer.message.fault import Level
 from mailer.message.lint import lint
 from mailer.message.render import Renderer
 from mailer.message.vocabulary import N_
 from mailer.storage import audiences
 from mailer.storage.audiences import LeftOut
-from mailer.storage.newsletters import Newsletter, list_newsletters
+from mailer.storage.newsletters import Newsletter, list_sent
 from mailer.usecases.editions import (
     Edition,
     Letter,
@@ -117,10 +117,10 @@ class Check:
 
 
 def check_newsletter(
-    session: Session, newsletter: Newsletter, renderer: Renderer, base_url: str, now: datetime
+    session: Session, newsletter: Newsletter, renderer: Renderer, now: datetime
 ) -> Check:
     """Look at the newsletter as its readers in each language would get it at its time."""
-    edition = open_edition(session, newsletter, renderer, base_url, now)
+    edition = open_edition(session, newsletter, renderer, now)
     readers = audiences.count_audience(session, newsletter, now)
     letters = {
         lang: letter
@@ -129,13 +129,15 @@ def check_newsletter(
     }
     fallbacks = {lang: count_fallbacks(letter) for lang, letter in letters.items()}
     seen = fingerprint(session, newsletter, now)
+    # In the same rhythm: weekly and monthly readers are other people.
+    sent = list_sent(session, newsletter.plan_id, USUAL_OF)
     rows = [
         *_check_readers(newsletter, readers, letters),
         *_check_sender(edition.association),
         *_check_letters(_list_versions(edition, letters)),
         *_check_words(edition, readers),
         *_check_languages(fallbacks, readers),
-        *_check_moment(session, newsletter, readers, edition, now),
+        *_check_moment(newsletter, readers, edition, sent, now),
         *_check_test(newsletter, seen),
     ]
     return Check(
@@ -144,20 +146,13 @@ def check_newsletter(
         fallbacks=fallbacks,
         letters=letters,
         rows=rows,
-        usual=_count_usual(session, newsletter),
+        usual=_count_usual(sent),
         seen=seen,
     )
 
 
-def _count_usual(session: Session, newsletter: Newsletter) -> int:
-    sent = _list_sent_before(session, newsletter)[:USUAL_OF]
+def _count_usual(sent: Sequence[Newsletter]) -> int:
     return median_high([found.audience_count or 0 for found in sent] or [0])
-
-
-def _list_sent_before(session: Session, newsletter: Newsletter) -> list[Newsletter]:
-    """The newest that went out in the same rhythm: weekly and monthly readers are other people."""
-    sent = list_newsletters(session, NewsletterState.SENT, NewsletterState.SENDING)
-    return [found for found in sent if found.plan_id == newsletter.plan_id]
 
 
 def require_ready(check: Check) -> None:
@@ -223,8 +218,8 @@ def _check_letters(letters: Mapping[str, Letter]) -> list[Row]:
     rows = []
     for lang, letter in letters.items():
         found = [
-            Row(_VERDICTS[finding.level], finding.message, lang, {}, finding.detail, Mend.TEXT)
-            for finding in lint(letter.rendered, is_bulk=True)
+            Row(_VERDICTS[fault.level], fault.message, lang, {}, fault.detail, Mend.TEXT)
+            for fault in lint(letter.rendered, is_bulk=True)
         ]
         size = {"size": len(letter.rendered.html.encode()) // 1024 + 1}
         good = Row(Verdict.GOOD, N_("Markup, links and size (%(size)d KB) are good."), lang, size)
@@ -265,10 +260,10 @@ def _check_languages(fallbacks: Mapping[str, int], readers: Mapping[str, int]) -
 
 
 def _check_moment(
-    session: Session,
     newsletter: Newsletter,
     readers: Mapping[str, int],
     edition: Edition,
+    sent: Sequence[Newsletter],
     now: datetime,
 ) -> list[Row]:
     rows = []
@@ -276,7 +271,6 @@ def _check_moment(
     if hour not in QUIET_HOURS:
         message = N_("It would leave at %(hour)d o'clock, outside 8 to 20.")
         rows.append(Row(Verdict.WARNS, message, "", {"hour": hour}, mend=Mend.MOMENT))
-    sent = _list_sent_before(session, newsletter)
     if sent:
         rows.extend(_compare(sent[0], sum(readers.values()), now))
     if newsletter.state != NewsletterState.DRAFT:

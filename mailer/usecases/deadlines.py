@@ -15,11 +15,11 @@ from mailer.storage import audit
 from mailer.storage.deadlines import Deadline, as_values, get_deadline
 from mailer.storage.events import get_event
 from mailer.storage.projects import get_project
+from mailer.usecases import publishing
 from mailer.usecases.editing import (
     Wordings,
     check_link,
     check_revision,
-    check_title,
     check_wordings,
     copy_texts,
     find_title,
@@ -52,7 +52,7 @@ def create(
     session.add(deadline)
     session.flush()
     save_wordings(session, _key(deadline), edit.wordings, now)
-    _log(session, deadline, who, "deadline created", now)
+    audit.record_item(session, who, "deadline created", now, _key(deadline))
     if publish:
         _publish(session, deadline, who, now)
     return deadline
@@ -87,7 +87,7 @@ def change(
     deadline.revision += 1
     deadline.material_revision += int(bool(changed))
     deadline.changed_at = now
-    _log(session, deadline, who, "deadline changed", now, changed=list(changed))
+    audit.record_item(session, who, "deadline changed", now, _key(deadline), changed=list(changed))
     if publish:
         _publish(session, deadline, who, now)
     return changed
@@ -104,10 +104,7 @@ def publish(session: Session, deadline_id: int, *, who: str, now: datetime) -> N
 def withdraw(session: Session, deadline_id: int, *, who: str, now: datetime) -> None:
     """Leave it out of coming digests, without a word to readers."""
     deadline = get_deadline(session, deadline_id)
-    if deadline.visibility is Visibility.WITHDRAWN:
-        return
-    deadline.visibility, deadline.changed_at = Visibility.WITHDRAWN, now
-    _log(session, deadline, who, "deadline withdrawn", now)
+    publishing.withdraw(session, deadline, _key(deadline), who, now)
 
 
 def duplicate(session: Session, deadline_id: int, *, who: str, now: datetime) -> Deadline:
@@ -127,17 +124,14 @@ def duplicate(session: Session, deadline_id: int, *, who: str, now: datetime) ->
     session.add(deadline)
     session.flush()
     copy_texts(session, _key(old), _key(deadline), now)
-    _log(session, deadline, who, "deadline created", now, copy_of=old.id)
+    audit.record_item(session, who, "deadline created", now, _key(deadline), copy_of=old.id)
     return deadline
 
 
 def _publish(session: Session, deadline: Deadline, who: str, now: datetime) -> None:
-    if deadline.visibility is Visibility.PUBLISHED:
-        return
-    check_title(session, _key(deadline))
-    _check_moment(deadline.closes)
-    deadline.visibility, deadline.changed_at = Visibility.PUBLISHED, now
-    _log(session, deadline, who, "deadline published", now)
+    if deadline.visibility is not Visibility.PUBLISHED:
+        _check_moment(deadline.closes)
+    publishing.publish(session, deadline, _key(deadline), who, now)
 
 
 def _check_moment(closes: When) -> None:
@@ -167,9 +161,3 @@ def _value(session: Session, deadline: Deadline) -> content.Deadline:
 
 def _key(deadline: Deadline) -> ItemKey:
     return ItemKey(ItemKind.DEADLINE, deadline.id)
-
-
-def _log(
-    session: Session, deadline: Deadline, who: str, action: str, now: datetime, **detail: object
-) -> None:
-    audit.record(session, who, action, now, thing="deadline", thing_id=deadline.id, **detail)

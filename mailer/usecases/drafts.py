@@ -15,7 +15,7 @@ from mailer.domain import schedule
 from mailer.domain.compose import compose
 from mailer.domain.content import ItemKey
 from mailer.domain.coverage import Cover, coverage
-from mailer.domain.digest import Card, Digest, Reader, Role, SectionKind
+from mailer.domain.digest import Card, Digest, Reader, Role, SectionKind, count_cards
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.domain.texts import Chosen
 from mailer.i18n import interface_for
@@ -23,7 +23,7 @@ from mailer.message.proposal import propose_preheader, propose_subject
 from mailer.storage import audiences
 from mailer.storage.newsletters import Newsletter, find_issue, list_newsletters
 from mailer.storage.plans import Plan
-from mailer.usecases.editions import Edition, count_cards, typical_reader
+from mailer.usecases.editions import Edition, typical_reader
 from mailer.usecases.plans import get_timetable
 from mailer.usecases.preparing import MEMORY
 

@@ -3,20 +3,21 @@
 It knows no noun: events, deadlines, projects and updates each have a room of their own.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import urlsplit
 
-from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from mailer.domain.content import ItemKey, Visibility
+from mailer.domain.content import ItemKey
 from mailer.domain.errors import Invalid, Refused
 from mailer.domain.slugs import make_slug
 from mailer.domain.spelling import tidy
 from mailer.domain.texts import Texts, TextState
+from mailer.message.sanitise import is_web_address
 from mailer.message.vocabulary import N_
+from mailer.storage.db import has_value
 from mailer.storage.texts import load_texts, save_text
 
 LONGEST = {"title": 150, "summary": 200, "teaser": 280, "funder_ack": 500}
@@ -30,6 +31,7 @@ STALE = N_(
 LONGEST_TEXT = 20_000
 LONGEST_LINK = 500
 _ONE_LINE = frozenset({"title", "summary", "teaser"})
+_MAILTO = re.compile(r"mailto:(?!//)[^?#]*@", re.IGNORECASE)
 _CONTROLS = dict.fromkeys((*range(0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0)))
 
 
@@ -134,7 +136,7 @@ def free_slug(
     """An address for `title` that no row of that table has; `own` is the row's own so far."""
 
     def is_taken(slug: str) -> bool:
-        return slug != own and session.scalar(select(column).where(column == slug)) is not None
+        return slug != own and has_value(session, column, slug)
 
     return make_slug(title, fallback, is_taken)
 
@@ -154,29 +156,10 @@ def check_link(name: str, text: str) -> str:
 def _is_link(link: str) -> bool:
     if any(sign.isspace() or not sign.isprintable() or sign in '<>"' for sign in link):
         return False
-    try:
-        parts = urlsplit(link)
-        host = parts.hostname
-    except ValueError:
-        return False
-    if parts.scheme == "mailto":
-        return "@" in parts.path
-    return parts.scheme in ("http", "https") and bool(host)
+    return is_web_address(link) or bool(_MAILTO.match(link))
 
 
 def check_revision(seen: int, current: int) -> None:
     """Raise Refused when somebody saved the thing after the form was opened."""
     if seen != current:
         raise Refused(STALE)
-
-
-def check_visible(visibility: Visibility) -> None:
-    """Raise Refused when a thing that readers never saw is treated as if they had."""
-    if visibility is Visibility.DRAFT:
-        raise Refused(N_("Nobody has seen this draft yet. Change it in its form instead."))
-
-
-def check_title(session: Session, key: ItemKey) -> None:
-    """Raise Refused while a thing that is to be published has no title."""
-    if not find_title(session, key):
-        raise Refused(N_("There is no title yet. Give it one, then publish it."))

@@ -15,18 +15,11 @@ from sqlalchemy.orm import Session
 from mailer.domain.association import Association
 from mailer.domain.compose import compose
 from mailer.domain.content import ItemKey, Snapshot
-from mailer.domain.digest import (
-    DeadlineCard,
-    Digest,
-    EventCard,
-    Reader,
-    Role,
-    Run,
-    UpdateCard,
-)
+from mailer.domain.digest import Digest, Reader, Run
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.domain.recheck import recheck
 from mailer.domain.texts import Chosen
+from mailer.domain.when import DEFAULT_TZ
 from mailer.i18n import INTERFACE, SOURCE
 from mailer.message.lint import SIZE_BLOCK, wire_size
 from mailer.message.render import NO_NOTE, Renderer
@@ -59,7 +52,6 @@ class Edition:
     snapshot: Snapshot
     variants: Mapping[str, Variant]
     association: Association
-    base_url: str
     renderer: Renderer
     all_topics: frozenset[str]
     public_languages: tuple[str, ...]
@@ -80,7 +72,7 @@ class Letter:
 
 
 def open_edition(
-    session: Session, newsletter: Newsletter, renderer: Renderer, base_url: str, now: datetime
+    session: Session, newsletter: Newsletter, renderer: Renderer, now: datetime
 ) -> Edition:
     """The newsletter with its content: live while it is a draft, as approved afterwards except
     that facts which changed since (times, places, cancellations) are the present ones (R14)."""
@@ -92,13 +84,12 @@ def open_edition(
         run=Run(
             send_at=send_at,
             next_at=max(newsletter.next_issue_at or send_at + A_WEEK, send_at),
-            tz=newsletter.plan.tz if newsletter.plan else "Europe/Prague",
+            tz=newsletter.plan.tz if newsletter.plan else DEFAULT_TZ,
             fallback=get_fallback(session),
         ),
         snapshot=snapshot,
         variants={variant.lang: variant for variant in newsletter.variants},
         association=get_association(session),
-        base_url=base_url,
         renderer=renderer,
         all_topics=frozenset(topic.slug for topic, _ in list_topics(session)),
         public_languages=list_interface_languages(session),
@@ -191,14 +182,13 @@ def choose_language(written: set[str], wanted: Sequence[str], fallback: str) -> 
 
 def _frame(edition: Edition, language: str, copy: Copy) -> Frame:
     urls = {
-        lang: f"{edition.base_url}/{lang}/archive/{edition.slug}"
+        lang: f"{edition.renderer.base_url}/{lang}/archive/{edition.slug}"
         for lang in edition.variants
         if lang in edition.public_languages
     }
     return Frame(
         association=edition.association,
         language=language,
-        base_url=edition.base_url,
         view_url=urls.get(language) or urls.get(edition.run.fallback, ""),
         versions={lang: url for lang, url in urls.items() if lang != language},
         is_test=copy == Copy.TEST,
@@ -210,18 +200,6 @@ def typical_reader(edition: Edition, lang: str) -> Reader:
     """Someone who reads that language, takes every topic and was told nothing yet: for previews
     and for the public copy."""
     return Reader(language=lang, content_languages=(lang,), topics=edition.all_topics)
-
-
-def count_cards(digest: Digest) -> Mapping[str, int]:
-    """How much of what a digest carries; something that changed counts as a change only."""
-    changed = [card for card in digest.cards() if card.role in (Role.CHANGED, Role.CANCELLED)]
-    rest = [card for card in digest.cards() if card not in changed]
-    return {
-        "changes": len(changed),
-        "events": sum(isinstance(card, EventCard) for card in rest),
-        "deadlines": sum(isinstance(card, DeadlineCard) for card in rest),
-        "updates": sum(isinstance(card, UpdateCard) for card in rest),
-    }
 
 
 def cohort_key(edition: Edition, reader: Reader) -> str:

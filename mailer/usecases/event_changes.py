@@ -15,8 +15,9 @@ from mailer.domain.when import When
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.events import Event, get_event
-from mailer.usecases.editing import check_link, check_revision, check_visible
-from mailer.usecases.events import check_dates, count_edit, value_of
+from mailer.usecases.editing import check_link, check_revision
+from mailer.usecases.events import check_dates, count_edit, key_of, value_of
+from mailer.usecases.publishing import check_visible
 
 _OFF = (Status.CANCELLED, Status.POSTPONED)
 
@@ -64,7 +65,7 @@ def move(
             row.status = Status.RESCHEDULED
     event.status = Status.RESCHEDULED
     count_edit(session, event, before, now)
-    _log(session, event, who, "event moved", now)
+    audit.record_item(session, who, "event moved", now, key_of(event))
 
 
 def move_online(
@@ -77,7 +78,7 @@ def move_online(
     event.attendance, event.online_url = Attendance.ONLINE, link
     event.status = Status.MOVED_ONLINE
     count_edit(session, event, before, now)
-    _log(session, event, who, "event moved online", now)
+    audit.record_item(session, who, "event moved online", now, key_of(event))
 
 
 def _open(session: Session, event_id: int, revision: int) -> Event:
@@ -96,8 +97,4 @@ def _set_status(
     before = value_of(session, event)
     event.status = status
     count_edit(session, event, before, now)
-    _log(session, event, who, action, now)
-
-
-def _log(session: Session, event: Event, who: str, action: str, now: datetime) -> None:
-    audit.record(session, who, action, now, thing="event", thing_id=event.id)
+    audit.record_item(session, who, action, now, key_of(event))

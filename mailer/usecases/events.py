@@ -26,11 +26,11 @@ from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.events import Event, EventSession, SpokenLanguage, as_values, get_event
 from mailer.storage.projects import get_project
+from mailer.usecases import publishing
 from mailer.usecases.editing import (
     Wordings,
     check_link,
     check_revision,
-    check_title,
     check_wordings,
     copy_texts,
     find_title,
@@ -92,8 +92,8 @@ def create(
     session.add(event)
     _fill(event, edit)
     session.flush()
-    save_wordings(session, _key(event), edit.wordings, now)
-    _log(session, event, who, "event created", now)
+    save_wordings(session, key_of(event), edit.wordings, now)
+    audit.record_item(session, who, "event created", now, key_of(event))
     if publish:
         _publish(session, event, who, now)
     return event
@@ -122,12 +122,12 @@ def change(
     edit = _with_venues(session, edit, who, now)
     before = value_of(session, event)
     _fill(event, edit)
-    save_wordings(session, _key(event), edit.wordings, now)
+    save_wordings(session, key_of(event), edit.wordings, now)
     if event.visibility is Visibility.DRAFT:
         title = edit.wordings.source("title")
         event.slug = free_slug(session, Event.slug, title, "event", own=event.slug)
     changed = count_edit(session, event, before, now)
-    _log(session, event, who, "event changed", now, changed=list(changed))
+    audit.record_item(session, who, "event changed", now, key_of(event), changed=list(changed))
     if publish:
         _publish(session, event, who, now)
     return changed
@@ -144,16 +144,13 @@ def publish(session: Session, event_id: int, *, who: str, now: datetime) -> None
 def withdraw(session: Session, event_id: int, *, who: str, now: datetime) -> None:
     """Take it off the pages and out of coming digests, without a word to readers."""
     event = get_event(session, event_id)
-    if event.visibility is Visibility.WITHDRAWN:
-        return
-    event.visibility, event.changed_at = Visibility.WITHDRAWN, now
-    _log(session, event, who, "event withdrawn", now)
+    publishing.withdraw(session, event, key_of(event), who, now)
 
 
 def duplicate(session: Session, event_id: int, *, who: str, now: datetime) -> Event:
     """A new draft with the same words, places and languages, and every date to be given anew."""
     old = get_event(session, event_id)
-    title = find_title(session, _key(old))
+    title = find_title(session, key_of(old))
     event = Event(
         slug=free_slug(session, Event.slug, title, "event"),
         attendance=old.attendance,
@@ -172,8 +169,8 @@ def duplicate(session: Session, event_id: int, *, who: str, now: datetime) -> Ev
     )
     session.add(event)
     session.flush()
-    copy_texts(session, _key(old), _key(event), now)
-    _log(session, event, who, "event created", now, copy_of=old.id)
+    copy_texts(session, key_of(old), key_of(event), now)
+    audit.record_item(session, who, "event created", now, key_of(event), copy_of=old.id)
     return event
 
 
@@ -195,13 +192,10 @@ def count_edit(
 
 
 def _publish(session: Session, event: Event, who: str, now: datetime) -> None:
-    if event.visibility is Visibility.PUBLISHED:
-        return
-    check_title(session, _key(event))
-    if event.status is not Status.POSTPONED:
+    is_public = event.visibility is Visibility.PUBLISHED
+    if not is_public and event.status is not Status.POSTPONED:
         check_dates([row.when for row in event.sessions])
-    event.visibility, event.changed_at = Visibility.PUBLISHED, now
-    _log(session, event, who, "event published", now)
+    publishing.publish(session, event, key_of(event), who, now)
 
 
 def check_dates(whens: Sequence[When]) -> None:
@@ -278,11 +272,5 @@ def _copy_session(row: EventSession) -> EventSession:
     return _fill_session(EventSession(), edit, row.position)
 
 
-def _key(event: Event) -> ItemKey:
+def key_of(event: Event) -> ItemKey:
     return ItemKey(ItemKind.EVENT, event.id)
-
-
-def _log(
-    session: Session, event: Event, who: str, action: str, now: datetime, **detail: object
-) -> None:
-    audit.record(session, who, action, now, thing="event", thing_id=event.id, **detail)

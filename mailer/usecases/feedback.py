@@ -55,46 +55,42 @@ _REASONS: Mapping[FeedbackKind, str] = {
 
 def note_refusal(
     session: Session, claim: Claim, phase: str, code: int, text: str, now: datetime
-) -> bool:
-    """An address that the provider says does not exist is never mailed again. True if so.
+) -> None:
+    """An address that the provider says does not exist is never mailed again.
 
     It is the address the mail went to. That need not be the subscriber's: they may have moved
     since, or the mail asks whether they may move there; then their subscription stays as it is.
     Other refusals (content, policy, size) are the mail's fault and change nothing here.
     """
     if not claim.address_key or not is_dead_address(phase, code, text):
-        return False
+        return
+    # Held before the address is suppressed, as in `_bury`: else two could wait for each other.
+    holders = feedback.hold_people(session, [claim.address_key])
     suppress(session, claim.address_key, Scope.EVERYTHING, f"bounced {code}", now)
-    for holder in feedback.hold_people(session, claim.address_key):
+    for holder in holders:
         if holder.state is not SubscriberState.COMPLAINED:
             holder.state = SubscriberState.BOUNCED
-    return True
 
 
 def take(
-    session: Session,
-    said: Sequence[Feedback],
-    now: datetime,
-    *,
-    address_key: AddressKey | None = None,
-) -> int:
-    """Write down what came back and act upon it; how many of it was new. A repeat changes nothing.
+    session: Session, said: Feedback, now: datetime, *, address_key: AddressKey | None = None
+) -> None:
+    """Write down what came back and act upon it. A repeat changes nothing.
 
+    One in a transaction of its own: two reports about the same people would wait for each other.
     What is about a mail that is being handed over, or is not written down yet, waits until the
     clock asks for `apply` and it can be. `address_key` turns an address into its key, and is given
     only by a caller that has proved where the words come from: then the address they name must be
     the one the mail went to, and a dead address or a complaint counts even if no mail of ours is
     named.
     """
-    kept = [_keep(session, one, address_key, now) for one in said]
-    new = [feedback_id for feedback_id in kept if feedback_id is not None]
-    for feedback_id in new:
+    feedback_id = _keep(session, said, address_key, now)
+    if feedback_id is not None:
         apply(session, feedback_id, now)
-    return len(new)
 
 
-def apply(session: Session, feedback_id: int, now: datetime) -> bool:
-    """Act upon what was written down; False if it goes on waiting or was applied before.
+def apply(session: Session, feedback_id: int, now: datetime) -> None:
+    """Act upon what was written down, unless it has to go on waiting or was applied before.
 
     The mail moves forward only, and its repeat is called off. A dead address and one that was
     complained about get nothing more, a soft bounce counts against the address for a while, and
@@ -104,25 +100,24 @@ def apply(session: Session, feedback_id: int, now: datetime) -> bool:
     people = feedback.hold_concerned(session, feedback_id)
     kept = feedback.hold_waiting(session, feedback_id)
     if kept is None:
-        return False
+        return
     subject = feedback.hold_subject(session, kept.delivery_id)
     if _must_wait(kept, subject, now):
-        return False
+        return
     _act(session, kept, subject, people, now)
     kept.applied_at = now
     session.flush()
-    return True
 
 
-def give_up(session: Session, feedback_id: int, now: datetime) -> bool:
-    """Let go of what could not be applied for `PARKED`: nothing follows from it any more. False if
-    it is tried again."""
-    return feedback.give_up(session, feedback_id, now - PARKED, now)
+def give_up(session: Session, feedback_id: int, now: datetime) -> None:
+    """Let go of what could not be applied for `PARKED`: nothing follows from it any more. What is
+    younger is tried again."""
+    feedback.give_up(session, feedback_id, now - PARKED, now)
 
 
-def drop_old_words(session: Session, now: datetime) -> int:
+def drop_old_words(session: Session, now: datetime) -> None:
     """Forget what servers said a year ago: it may name people, and nobody asks any more."""
-    return feedback.drop_words(session, now - WORDS_KEPT)
+    feedback.drop_words(session, now - WORDS_KEPT)
 
 
 def _keep(

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,7 +14,13 @@ from mailer.domain.errors import NotFound, Refused
 from mailer.domain.imports import Columns
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
-from mailer.storage.settings import Setting, drop_setting, find_setting, save_setting
+from mailer.storage.settings import (
+    Setting,
+    drop_setting,
+    find_setting,
+    list_stale,
+    save_setting,
+)
 from mailer.usecases import subscriber_import
 from mailer.usecases.import_files import read_people
 from mailer.usecases.import_records import THING, new_number
@@ -132,11 +137,7 @@ def drop(session: Session, number: int) -> None:
 
 def forget_abandoned(session: Session, now: datetime) -> int:
     """Drop drafts that nobody has touched for a day. Returns how many."""
-    stale = select(Setting.key).where(
-        or_(Setting.key.startswith(_TEXT), Setting.key.startswith(_CHOICES)),
-        Setting.changed_at < now - KEPT,
-    )
-    keys = session.scalars(stale).all()
+    keys = list_stale(session, (_TEXT, _CHOICES), now - KEPT)
     for key in keys:
         drop_setting(session, key)
     return sum(key.startswith(_TEXT) for key in keys)

@@ -6,34 +6,18 @@ Everybody whom import 3 brought has the source `import:3`; its counts stand in t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import (
-    ColumnElement,
-    Delete,
-    Select,
-    and_,
-    delete,
-    exists,
-    func,
-    or_,
-    select,
-    true,
-)
 from sqlalchemy.orm import Session
 
-from mailer.domain.delivery import DeliveryState
 from mailer.domain.errors import NotFound, Refused
 from mailer.message.vocabulary import N_
-from mailer.storage import audit
+from mailer.storage import audit, import_records
 from mailer.storage.audit import AuditEntry
-from mailer.storage.consents import Consent
-from mailer.storage.deliveries import Delivery
-from mailer.storage.newsletters import Newsletter, hold_audiences
-from mailer.storage.subscribers import Subscriber
-from mailer.usecases.subscriptions import VISITOR
+from mailer.storage.newsletters import hold_audiences
 
 THING = "subscriber import"
 IMPORTED, UNDONE = "subscribers imported", "subscriber import undone"
 UNDO_WITHIN = timedelta(hours=24)
+MOST_LISTED = 10
 
 _TOO_LATE = N_("An import can be taken back for 24 hours. This one is older.")
 _MAILED = N_("Mail has gone to people of this import, so it can no longer be taken back.")
@@ -53,8 +37,7 @@ class ImportRecord:
 
 def new_number(session: Session) -> int:
     """The number after the last one that the log knows."""
-    last = select(func.max(AuditEntry.thing_id)).where(AuditEntry.thing == THING)
-    return (session.scalar(last) or 0) + 1
+    return (audit.find_last_number(session, THING) or 0) + 1
 
 
 def make_source(number: int) -> str:
@@ -72,24 +55,22 @@ def get_record(session: Session, number: int) -> ImportRecord:
     return _as_record(done, undone.at if undone else None)
 
 
-def list_records(session: Session, limit: int = 10) -> list[ImportRecord]:
+def list_records(session: Session) -> list[ImportRecord]:
     """The last imports, newest first."""
-    entries = session.scalars(
-        select(AuditEntry)
-        .where(AuditEntry.thing == THING, AuditEntry.action.in_((IMPORTED, UNDONE)))
-        .order_by(AuditEntry.id.desc())
-        .limit(2 * limit)
-    ).all()
+    entries = audit.list_entries(
+        session, thing=THING, actions=(IMPORTED, UNDONE), limit=2 * MOST_LISTED
+    )
     undone = {entry.thing_id: entry.at for entry in entries if entry.action == UNDONE}
     done = [entry for entry in entries if entry.action == IMPORTED]
-    return [_as_record(entry, undone.get(entry.thing_id)) for entry in done[:limit]]
+    return [_as_record(entry, undone.get(entry.thing_id)) for entry in done[:MOST_LISTED]]
 
 
 def may_undo(session: Session, record: ImportRecord, now: datetime) -> bool:
     """Whether an import can be taken back at this moment."""
     if record.undone_at or now - record.at > UNDO_WITHIN:
         return False
-    return not _has_mail(session, record, ~_is_waiting())
+    source = make_source(record.number)
+    return not import_records.has_mail(session, source, record.at, is_begun=True)
 
 
 def undo(session: Session, number: int, who: str, now: datetime) -> int:
@@ -104,12 +85,12 @@ def undo(session: Session, number: int, who: str, now: datetime) -> int:
     if now - record.at > UNDO_WITHIN:
         raise Refused(_TOO_LATE)
     hold_audiences(session)
-    theirs = Delivery.subscriber_id.in_(_brought_by(number))
+    source = make_source(number)
     # Take away first, look afterwards: the worker may be claiming a mail at this moment.
-    _delete(session, delete(Delivery).where(theirs, _is_waiting()))
-    if _has_mail(session, record, true()):
+    import_records.take_questions_back(session, source)
+    if import_records.has_mail(session, source, record.at, is_begun=False):
         raise Refused(_MAILED)
-    erased = _delete(session, delete(Subscriber).where(Subscriber.id.in_(_brought_by(number))))
+    erased = import_records.erase_people(session, source)
     audit.record(session, who, UNDONE, now, thing=THING, thing_id=number, erased=erased)
     return erased
 
@@ -118,46 +99,3 @@ def _as_record(entry: AuditEntry, undone_at: datetime | None) -> ImportRecord:
     counts = dict(entry.detail)
     mode = str(counts.pop("mode"))
     return ImportRecord(entry.thing_id or 0, entry.at, entry.who, mode, counts, undone_at)
-
-
-def _brought_by(number: int) -> Select[int]:
-    """Ids of the people of an import who have done nothing themselves yet."""
-    source = make_source(number)
-    consented = exists().where(Consent.subscriber_id == Subscriber.id, Consent.source != source)
-    # A sign-up that came too soon after the question leaves no consent, only a line in the log.
-    signed_up = select(AuditEntry.thing_id).where(
-        AuditEntry.thing == "subscriber",
-        AuditEntry.thing_id.is_not(None),
-        AuditEntry.who == VISITOR,
-    )
-    return select(Subscriber.id).where(
-        Subscriber.source == source, ~consented, Subscriber.id.not_in(signed_up)
-    )
-
-
-def _has_mail(session: Session, record: ImportRecord, which: ColumnElement[bool]) -> bool:
-    """Whether such a mail to one of the people of an import exists. Newsletters that were over
-    before it have none, and are not looked through."""
-    since = or_(Newsletter.finished_at.is_(None), Newsletter.changed_at >= record.at)
-    issues = select(Newsletter.id).where(since)
-    theirs = Delivery.subscriber_id.in_(_brought_by(record.number))
-    return any(
-        session.scalar(select(Delivery.id).where(theirs, which, place).limit(1)) is not None
-        for place in (Delivery.newsletter_id.is_(None), Delivery.newsletter_id.in_(issues))
-    )
-
-
-def _is_waiting() -> ColumnElement[bool]:
-    """A question that nobody has begun to send."""
-    return and_(
-        Delivery.newsletter_id.is_(None),
-        Delivery.state == DeliveryState.QUEUED,
-        Delivery.attempts == 0,
-    )
-
-
-def _delete(session: Session, statement: Delete) -> int:
-    session.flush()
-    deleted = session.connection().execute(statement).rowcount
-    session.expire_all()
-    return deleted

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from secrets import token_urlsafe
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.domain.consent import CONFIRMATIONS_WITHIN, SubscriberState
@@ -77,14 +76,3 @@ def list_asked_for(
     is_proved = holder.state is SubscriberState.CONFIRMED
     templates = TO_READERS if is_proved else {*TO_STRANGERS, *TO_READERS}
     return list_moments(session, key, templates, since)
-
-
-def count_queued(session: Session, subscriber_id: int, template: str, since: datetime) -> int:
-    """How many mails of one kind a subscriber's page has set off, for the caps."""
-    query = select(func.count()).where(
-        Delivery.newsletter_id.is_(None),
-        Delivery.subscriber_id == subscriber_id,
-        Delivery.template == template,
-        Delivery.created_at >= since,
-    )
-    return session.scalar(query) or 0

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from mailer.domain.content import Snapshot
 from mailer.domain.errors import Invalid, NotFound, Refused
 from mailer.domain.newsletter import (
-    GRACE,
     NewsletterKind,
     NewsletterState,
     check_edit,
@@ -26,11 +25,7 @@ from mailer.domain.walltime import to_utc
 from mailer.message.vocabulary import N_
 from mailer.storage import snapshots
 from mailer.storage.languages import list_content_languages
-from mailer.storage.newsletters import (
-    Newsletter,
-    Variant,
-    make_slug,
-)
+from mailer.storage.newsletters import Newsletter, make_slug, make_variants
 from mailer.storage.users import find_user
 from mailer.usecases import letters
 from mailer.usecases.editing import TOO_LONG
@@ -61,10 +56,7 @@ def new_letter(
         created_by=who,
         created_at=now,
         changed_at=now,
-        variants=[
-            Variant(lang=lang, position=position)
-            for position, lang in enumerate(list_content_languages(session))
-        ],
+        variants=make_variants(list_content_languages(session)),
     )
     session.add(newsletter)
     session.flush()
@@ -152,7 +144,7 @@ def approve(
     who: str,
     now: datetime,
     *,
-    grace: timedelta = GRACE,
+    grace: timedelta,
     seen: str | None = None,
 ) -> None:
     """Freeze the content and schedule it: at `send_at`, at the earliest when the grace is over.

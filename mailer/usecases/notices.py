@@ -13,10 +13,9 @@ from mailer.usecases import letters
 LIVES = timedelta(hours=24)
 
 
-def tell_senders(session: Session, newsletter: Newsletter, now: datetime) -> int:
-    """Tell everyone who may send that a draft waits for them. Returns how many were told."""
+def tell_senders(session: Session, newsletter: Newsletter, now: datetime) -> None:
+    """Tell everyone who may send that a draft waits for them."""
     readers = audiences.count_audience(session, newsletter, now)
-    told = 0
     for role, permissions in ROLES.items():
         if Permission.SEND not in permissions:
             continue
@@ -30,5 +29,3 @@ def tell_senders(session: Session, newsletter: Newsletter, now: datetime) -> int
                 now=now,
                 lives=LIVES,
             )
-            told += 1
-    return told

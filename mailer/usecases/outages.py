@@ -1,12 +1,12 @@
-"""Why no mail leaves at present, or no bounces come back, if there is a reason: read from what the
-worker notes down."""
+"""Why no mail leaves at present, or no bounces come back, if there is a reason: what the worker
+notes down, and how that is read."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from mailer.storage.accounts import is_anything_open
+from mailer.storage.accounts import find_oldest_due, is_anything_open
 from mailer.storage.settings import Setting, drop_setting, find_setting, save_setting
 
 PROVIDER_TROUBLE = "provider_trouble"
@@ -16,9 +16,14 @@ RESTORED = "restored"
 """The settings in which the worker notes these."""
 
 SILENT_AFTER = timedelta(minutes=2)
+MAIL_WAITS_TOO_LONG = timedelta(minutes=15)
+BOX_SHUT_TOO_LONG = timedelta(hours=1)
 
 SIGN_IN_REFUSED = frozenset({401, 402, 403, 530, 534, 535, 538})
 """HTTP and SMTP (RFC 4954): a wrong password or key, an account that is closed or not paid for."""
+
+SENDER_REFUSED = frozenset({550, 551, 553, 554})
+"""SMTP, before any reader is named: it takes nothing from our address, or from this machine."""
 
 PATIENCE = timedelta(minutes=30)
 """What has not passed by then does not look as if it would: a wrong name, a certificate."""
@@ -35,6 +40,24 @@ class Outage:
     reason: str
     since: datetime | None
     needs_person: bool = False
+
+
+def list_problems(session: Session, now: datetime, *, reads_box: bool) -> list[str]:
+    """What keeps the service from being ready, a sentence each. `reads_box`: there is a mailbox of
+    bounces to be read."""
+    problems = []
+    oldest = find_oldest_due(session, now)
+    box = find_box_trouble(session) if reads_box else None
+    if find_silence(session, now):
+        problems.append("The worker has not been heard of for two minutes. Is it running?")
+    if oldest and now - oldest > MAIL_WAITS_TOO_LONG:
+        problems.append(f"Mail has been waiting to leave since {oldest:%Y-%m-%d %H:%M} UTC.")
+    if box and box.since and now - box.since > BOX_SHUT_TOO_LONG:
+        problems.append(
+            f"Bounces cannot be read since {box.since:%Y-%m-%d %H:%M} UTC. "
+            "`mailer doctor` says why."
+        )
+    return problems
 
 
 def find_silence(session: Session, now: datetime) -> Outage | None:
@@ -56,12 +79,28 @@ def find_trouble(session: Session, now: datetime) -> Outage | None:
         return None
     reason, code = str(noted.value["reason"]), noted.value.get("code", 0)
     since = datetime.fromisoformat(str(noted.value["since"]))
-    return Outage(reason, since, code in SIGN_IN_REFUSED or now - since > PATIENCE)
+    is_for_good = code in SIGN_IN_REFUSED | SENDER_REFUSED
+    return Outage(reason, since, is_for_good or now - since > PATIENCE)
+
+
+def note_trouble(session: Session, reason: str, code: int, now: datetime) -> None:
+    """The provider takes no mail. When trouble began is kept."""
+    since = (find_setting(session, PROVIDER_TROUBLE) or {}).get("since", now.isoformat())
+    trouble = {"reason": reason, "code": code, "since": since}
+    save_setting(session, PROVIDER_TROUBLE, trouble, now)
+
+
+def end_trouble(session: Session) -> None:
+    """The provider takes mail again."""
+    drop_setting(session, PROVIDER_TROUBLE)
 
 
 def find_box_trouble(session: Session) -> Outage | None:
     """The mailbox of bounces cannot be read; the worker tries again by itself."""
-    return _read(session, BOX_TROUBLE)
+    noted = find_setting(session, BOX_TROUBLE)
+    if noted is None:
+        return None
+    return Outage(str(noted["reason"]), datetime.fromisoformat(str(noted["since"])))
 
 
 def note_box_trouble(session: Session, reason: str, now: datetime) -> bool:
@@ -76,13 +115,6 @@ def note_box_trouble(session: Session, reason: str, now: datetime) -> bool:
     else:
         drop_setting(session, BOX_TROUBLE)
     return True
-
-
-def _read(session: Session, key: str) -> Outage | None:
-    trouble = find_setting(session, key)
-    if trouble is None:
-        return None
-    return Outage(str(trouble["reason"]), datetime.fromisoformat(str(trouble["since"])))
 
 
 def find_restore(session: Session) -> Outage | None:

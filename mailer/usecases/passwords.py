@@ -99,7 +99,7 @@ def queue_link(session: Session, user: User, purpose: str, now: datetime) -> Non
         "purpose": purpose,
         "user_id": user.id,
         "epoch": _hash_epoch(user),
-        "jti": secrets.token_urlsafe(12),
+        "jti": letters.make_jti(),
         "hours": int(lives.total_seconds()) // 3600,
     }
     letters.queue(

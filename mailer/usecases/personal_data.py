@@ -6,15 +6,14 @@ Both need a link that was mailed just for this: a newsletter can be forwarded.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.errors import TooMany
 from mailer.message.vocabulary import N_
 from mailer.storage import audit, feedback, interventions
 from mailer.storage.consents import list_consents
-from mailer.storage.deliveries import Delivery, is_to
-from mailer.storage.newsletters import Newsletter, hold_audiences
+from mailer.storage.deliveries import count_queued, list_to
+from mailer.storage.newsletters import hold_audiences
 from mailer.storage.subscribers import Subscriber
 from mailer.usecases import letters
 
@@ -29,7 +28,7 @@ def send_link(session: Session, subscriber: Subscriber, *, language: str, now: d
 
     Raises TooMany after three a day.
     """
-    if letters.count_queued(session, subscriber.id, "data", now - A_DAY) >= LINKS_PER_DAY:
+    if count_queued(session, subscriber.id, "data", now - A_DAY) >= LINKS_PER_DAY:
         raise TooMany(_ENOUGH)
     letters.queue(
         session,
@@ -95,12 +94,6 @@ def _list_consents(session: Session, subscriber: Subscriber) -> list[dict[str, A
 
 def _list_mails(session: Session, subscriber: Subscriber) -> list[dict[str, Any]]:
     came_back = _list_feedback(session, subscriber)
-    rows = session.execute(
-        select(Delivery, Newsletter.title)
-        .outerjoin(Newsletter, Newsletter.id == Delivery.newsletter_id)
-        .where(is_to(subscriber.id))
-        .order_by(Delivery.id)
-    )
     return [
         {
             "at": _say(delivery.created_at),
@@ -110,7 +103,7 @@ def _list_mails(session: Session, subscriber: Subscriber) -> list[dict[str, Any]
             "state": delivery.state,
             "came_back": came_back.get(delivery.id, []),
         }
-        for delivery, title in rows
+        for delivery, title in reversed(list_to(session, subscriber.id))
     ]
 
 

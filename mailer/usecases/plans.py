@@ -13,7 +13,7 @@ from mailer.message.render import Renderer
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.languages import list_content_languages
-from mailer.storage.newsletters import Newsletter, Variant, find_issue, list_drafts, make_slug
+from mailer.storage.newsletters import Newsletter, find_issue, list_drafts, make_slug, make_variants
 from mailer.storage.plans import Plan, hold_active_plans, hold_plan
 from mailer.usecases import approvals, sending
 from mailer.usecases.approvals import Order
@@ -38,15 +38,15 @@ def get_timetable(plan: Plan) -> Timetable:
 
 
 def make_due_issues(
-    session: Session, renderer: Renderer, base_url: str, now: datetime
+    session: Session, renderer: Renderer, now: datetime, grace: timedelta
 ) -> list[Newsletter]:
     """Make the draft of every plan whose time has come, and tell those who may send it. Returns
     the issues that came up, each of them once.
 
     Exactly one newsletter per plan and occurrence, however often and from however many processes
     this is asked. An automatic plan's issue is scheduled at once unless its check finds a
-    blocker. Older drafts that nobody approved are `missed`. None is made while a restored backup
-    is held back.
+    blocker; it waits for the end of the `grace` like any other. Older drafts that nobody approved
+    are `missed`. None is made while a restored backup is held back.
     """
     due: list[Newsletter] = []
     if find_restore(session):
@@ -60,7 +60,7 @@ def make_due_issues(
         issue = issue or _add_issue(session, plan, occurrence, audit.CLOCK, now)
         _give_up_older_drafts(session, issue, now)
         if issue.state == NewsletterState.DRAFT:
-            _offer(session, plan, issue, renderer, base_url, now)
+            _offer(session, plan, issue, renderer, now, grace)
             due.append(issue)
     _give_up_late_drafts(session, now)
     return due
@@ -114,8 +114,8 @@ def _offer(
     plan: Plan,
     issue: Newsletter,
     renderer: Renderer,
-    base_url: str,
     now: datetime,
+    grace: timedelta,
 ) -> None:
     """Approve an automatic plan's issue if it may be sent; tell people how it stands either way."""
     if plan.is_automatic:
@@ -125,9 +125,9 @@ def _offer(
                 issue,
                 Order(issue.send_at),
                 renderer=renderer,
-                base_url=base_url,
                 who=audit.CLOCK,
                 now=now,
+                grace=grace,
             )
     tell_senders(session, issue, now)
 
@@ -148,10 +148,7 @@ def _add_issue(
         created_by=who,
         created_at=now,
         changed_at=now,
-        variants=[
-            Variant(lang=lang, position=position)
-            for position, lang in enumerate(list_content_languages(session))
-        ],
+        variants=make_variants(list_content_languages(session)),
     )
     session.add(newsletter)
     session.flush()

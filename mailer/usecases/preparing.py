@@ -58,17 +58,16 @@ class Preparation:
     """The preparing of one newsletter by one process. `step` does a portion, `adapt` sees to it
     that the next one takes a moment only."""
 
-    def __init__(self, newsletter_id: int, renderer: Renderer, base_url: str) -> None:
-        self._newsletter_id = newsletter_id
-        self._renderer, self._base_url = renderer, base_url
+    def __init__(self, newsletter_id: int, renderer: Renderer, readers: Portion = READERS) -> None:
+        self._newsletter_id, self._renderer = newsletter_id, renderer
         self._edition: Edition | None = None
         self._kinds: list[Kind] = []
         self._copies: dict[str, Letter | None] = {}
-        self._readers, self._letters = READERS, LETTERS
+        self._readers, self._letters = readers, LETTERS
         self._was_writing = self._yields = False
 
-    def step(self, session: Session, now: datetime, readers: int | None = None) -> bool:
-        """Look at the next readers, or at so many, or write some of the letters that those need;
+    def step(self, session: Session, now: datetime) -> bool:
+        """Look at the next readers, or write some of the letters that those need;
         False when the audience is complete or nothing is to be done."""
         newsletter = get_newsletter(session, self._newsletter_id)
         # Held until the step is over, or a cancellation in between would miss its rows.
@@ -79,8 +78,8 @@ class Preparation:
             return False
         self._yields = has_one_writer(session)
         if self._edition is None:
-            self._edition = open_edition(session, newsletter, self._renderer, self._base_url, now)
-        return self._go_on(session, newsletter, self._edition, now, readers or self._readers.size)
+            self._edition = open_edition(session, newsletter, self._renderer, now)
+        return self._go_on(session, newsletter, self._edition, now)
 
     def adapt(self, seconds: float) -> float:
         """Take note of how long the last step took, with its commit; returns for how many seconds
@@ -93,14 +92,9 @@ class Preparation:
         return TURN_SECONDS if self._yields else 0.0
 
     def _go_on(
-        self,
-        session: Session,
-        newsletter: Newsletter,
-        edition: Edition,
-        now: datetime,
-        readers: int,
+        self, session: Session, newsletter: Newsletter, edition: Edition, now: datetime
     ) -> bool:
-        roster = _next_roster(session, newsletter, edition, readers, now)
+        roster = _next_roster(session, newsletter, edition, self._readers.size, now)
         if roster is None:
             return self._finish(session, newsletter, edition, now)
         rosters.expect_many(session)
@@ -135,11 +129,11 @@ def _next_roster(
     if newsletter.prepared_to >= last:
         return None
     since = now - MEMORY
-    is_digest = bool(edition.known_items)
+    has_items = bool(edition.known_items)
     return Roster(
         newsletter,
-        traits=rosters.OF_A_DIGEST if is_digest else rosters.OF_A_LETTER,
-        issues=rosters.list_issues(session, since) if is_digest else (),
+        traits=rosters.OF_A_DIGEST if has_items else rosters.OF_A_LETTER,
+        issues=rosters.list_issues(session, since) if has_items else (),
         since=since,
         after=newsletter.prepared_to,
         up_to=min(newsletter.prepared_to + readers, last),

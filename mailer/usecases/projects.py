@@ -14,11 +14,11 @@ from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.organisations import OrganisationLink, OrganisationRole
 from mailer.storage.projects import Project, get_project
+from mailer.usecases import publishing
 from mailer.usecases.editing import (
     Wordings,
     check_link,
     check_revision,
-    check_title,
     check_wordings,
     find_title,
     free_slug,
@@ -59,9 +59,9 @@ def create(
     """A new draft, published at once when asked. Raises Invalid for what cannot be kept."""
     _check(edit)
     project = add_draft(session, edit, now)
-    _log(session, project, who, "project created", now)
+    audit.record_item(session, who, "project created", now, key_of(project))
     if publish:
-        _publish(session, project, who, now)
+        publishing.publish(session, project, key_of(project), who, now)
     return project
 
 
@@ -98,9 +98,9 @@ def change(
     save_wordings(session, key_of(project), edit.wordings, now)
     follow_title(session, project)
     project.revision += 1
-    _log(session, project, who, "project changed", now)
+    audit.record_item(session, who, "project changed", now, key_of(project))
     if publish:
-        _publish(session, project, who, now)
+        publishing.publish(session, project, key_of(project), who, now)
 
 
 def follow_title(session: Session, project: Project) -> None:
@@ -112,28 +112,18 @@ def follow_title(session: Session, project: Project) -> None:
 
 def publish(session: Session, project_id: int, *, who: str, now: datetime) -> None:
     """Show it to readers. A repeat changes nothing. Raises Refused while it has no title."""
-    _publish(session, get_project(session, project_id), who, now)
+    project = get_project(session, project_id)
+    publishing.publish(session, project, key_of(project), who, now)
 
 
 def withdraw(session: Session, project_id: int, *, who: str, now: datetime) -> None:
     """Take it off the pages. Its events and updates stay, without its name."""
     project = get_project(session, project_id)
-    if project.visibility is Visibility.WITHDRAWN:
-        return
-    project.visibility, project.changed_at = Visibility.WITHDRAWN, now
-    _log(session, project, who, "project withdrawn", now)
+    publishing.withdraw(session, project, key_of(project), who, now)
 
 
 def key_of(project: Project) -> ItemKey:
     return ItemKey(ItemKind.PROJECT, project.id)
-
-
-def _publish(session: Session, project: Project, who: str, now: datetime) -> None:
-    if project.visibility is Visibility.PUBLISHED:
-        return
-    check_title(session, key_of(project))
-    project.visibility, project.changed_at = Visibility.PUBLISHED, now
-    _log(session, project, who, "project published", now)
 
 
 def _check(edit: ProjectEdit) -> None:
@@ -157,7 +147,3 @@ def _fill(session: Session, project: Project, edit: ProjectEdit, now: datetime) 
         for place, partner in enumerate(edit.partners)
         if tidy(partner.name)
     ]
-
-
-def _log(session: Session, project: Project, who: str, action: str, now: datetime) -> None:
-    audit.record(session, who, action, now, thing="project", thing_id=project.id)

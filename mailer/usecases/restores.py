@@ -13,7 +13,7 @@ from mailer.domain.errors import Refused
 from mailer.domain.newsletter import NewsletterState
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
-from mailer.storage.lineage import Mark, hold_mark, leave_numbers_behind, raise_mark
+from mailer.storage.lineage import Mark, find_mark, hold_mark, leave_numbers_behind, raise_mark
 from mailer.storage.newsletters import Newsletter, list_drafts, list_newsletters
 from mailer.storage.recovery import doubt_in_bulk, doubt_open
 from mailer.storage.settings import drop_setting, save_setting
@@ -41,6 +41,13 @@ def go_on(session: Session, seen: Mark | None, now: datetime) -> Mark | None:
         hold_back(session, mark.at, now)
         return None
     return raise_mark(session, mark, now)
+
+
+def hold(session: Session, now: datetime) -> None:
+    """A person says that this is a restored backup. It is as old as what a worker last did in it:
+    tools that copy a database leave no mark of their own."""
+    mark = find_mark(session)
+    hold_back(session, mark.at if mark else now, now)
 
 
 def hold_back(session: Session, as_of: datetime, now: datetime) -> None:

@@ -21,7 +21,7 @@ from mailer.domain.newsletter import (
     last_departure,
 )
 from mailer.message.vocabulary import N_
-from mailer.storage import audit
+from mailer.storage import audit, refusals
 from mailer.storage.accounts import has_open
 from mailer.storage.audiences import count_written
 from mailer.storage.interventions import cancel_open, leave_unknown, requeue
@@ -66,7 +66,7 @@ def pause_by_itself(
 ) -> bool:
     """The same, for a reason that no person gave. False if somebody was faster."""
     newsletter = get_newsletter(session, newsletter_id)
-    lock(session, newsletter)
+    hold_with_words(session, newsletter)
     if newsletter.state not in (NewsletterState.PREPARING, NewsletterState.SENDING):
         return False
     pause(session, newsletter, audit.CLOCK, now, reason, facts)
@@ -86,7 +86,7 @@ def is_too_late(newsletter: Newsletter, send_at: datetime, now: datetime) -> boo
 
 
 def resume(session: Session, newsletter: Newsletter, who: str, now: datetime) -> None:
-    """Go on where it stood."""
+    """Go on where it stood. What was refused before does not count any more."""
     hold(session, newsletter)
     check_resume(newsletter.state)
     if find_restore(session):
@@ -95,6 +95,7 @@ def resume(session: Session, newsletter: Newsletter, who: str, now: datetime) ->
     state = NewsletterState.SENDING if prepared else NewsletterState.PREPARING
     move(session, newsletter, state, who, "newsletter resumed", now)
     newsletter.reason, newsletter.reason_facts = "", None
+    refusals.forget(session, newsletter.id)
 
 
 def cancel(session: Session, newsletter: Newsletter, who: str, now: datetime) -> int:
@@ -105,7 +106,9 @@ def cancel(session: Session, newsletter: Newsletter, who: str, now: datetime) ->
         # It was stopped while its audience was being written down: that far it goes.
         newsletter.audience_count = count_written(session, newsletter.id)
     leave_unknown(session, newsletter.id, now)
-    return cancel_open(session, newsletter.id, now)
+    number = cancel_open(session, newsletter.id, now)
+    refusals.forget(session, newsletter.id)
+    return number
 
 
 def retry(
@@ -147,15 +150,14 @@ def leave(
     return number
 
 
-def start_due(session: Session, now: datetime) -> list[int]:
-    """Move scheduled newsletters whose time has come to `preparing`; ids of those that moved.
+def start_due(session: Session, now: datetime) -> None:
+    """Move scheduled newsletters whose time has come to `preparing`.
 
     One that is too late (the machine was off, a backup was restored) is `missed` instead, and
     waits for a person. None begins while a restored backup is held back.
     """
-    started: list[int] = []
     if find_restore(session):
-        return started
+        return
     for newsletter in list_due(session, now):
         hold(session, newsletter)
         if newsletter.state != NewsletterState.SCHEDULED:
@@ -166,13 +168,11 @@ def start_due(session: Session, now: datetime) -> list[int]:
         move(session, newsletter, NewsletterState.PREPARING, audit.CLOCK, "newsletter started", now)
         newsletter.started_at = now
         newsletter.expires_at = last_departure(newsletter.expires_at, now)
-        started.append(newsletter.id)
-    return started
 
 
-def finish_done(session: Session, now: datetime) -> int:
-    """Newsletters about which nothing more will happen are `sent`. Returns how many."""
-    done = 0
+def finish_done(session: Session, now: datetime) -> None:
+    """Newsletters about which nothing more will happen are `sent`."""
+    done: list[int] = []
     for newsletter in list_newsletters(session, NewsletterState.SENDING):
         if has_open(session, newsletter.id):
             continue
@@ -183,8 +183,9 @@ def finish_done(session: Session, now: datetime) -> int:
             continue  # somebody tried failed mails again just before the row was ours
         move(session, newsletter, NewsletterState.SENT, audit.CLOCK, "newsletter sent", now)
         newsletter.finished_at = now
-        done += 1
-    return done
+        done.append(newsletter.id)
+    for newsletter_id in sorted(done):  # in the order of senders, and after all other locks
+        refusals.forget(session, newsletter_id)
 
 
 def move(
@@ -202,9 +203,9 @@ def move(
     note(session, newsletter, who, action, now)
 
 
-def lock(session: Session, newsletter: Newsletter) -> None:
-    """Hold the newsletter until the transaction ends and see its words as they are now, so that
-    what is looked at next is what is there."""
+def hold_with_words(session: Session, newsletter: Newsletter) -> None:
+    """As `hold`, and see its words as they are now, so that what is looked at next is what is
+    there."""
     hold(session, newsletter)
     session.refresh(newsletter, ["title", "topics", "send_at", "expires_at"])
     for variant in newsletter.variants:

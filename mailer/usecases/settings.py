@@ -4,9 +4,7 @@ digests come round. Operators' settings are in the configuration file and never 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, time, timedelta
-from urllib.parse import urlsplit
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.association import Association
@@ -14,8 +12,9 @@ from mailer.domain.consent import Cadence
 from mailer.domain.errors import Invalid, InvalidAddress
 from mailer.domain.schedule import Timetable, period_key, previous_occurrence
 from mailer.i18n import INTERFACE, KNOWN
+from mailer.message.sanitise import is_web_address
 from mailer.message.vocabulary import N_
-from mailer.storage import audit
+from mailer.storage import audit, languages
 from mailer.storage.languages import Language
 from mailer.storage.plans import Plan, get_plan
 from mailer.storage.settings import save_association
@@ -72,7 +71,7 @@ def change_association(session: Session, association: Association, who: str, now
 
 def list_languages(session: Session) -> list[LanguageUse]:
     """All languages there are rows for, in their order."""
-    rows = session.scalars(select(Language).order_by(Language.position, Language.code))
+    rows = languages.list_languages(session)
     return [LanguageUse(row.code, row.for_content, row.for_interface) for row in rows]
 
 
@@ -137,14 +136,6 @@ def _read_contacts(association: Association) -> dict[str, str]:
             contacts["contact_email"] = read_address(association.contact_email).mailbox
         except InvalidAddress as error:
             raise Invalid("contact_email", str(error)) from None
-    if association.website and not _is_web_address(association.website):
+    if association.website and not is_web_address(association.website):
         raise Invalid("website", _NO_WEBSITE)
     return contacts
-
-
-def _is_web_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -2,18 +2,17 @@
 
 from datetime import datetime, time
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.association import Association
 from mailer.domain.consent import Cadence
 from mailer.domain.schedule import period_key, previous_occurrence
 from mailer.domain.texts import TextState
-from mailer.storage.languages import Language
-from mailer.storage.plans import Plan
+from mailer.storage.languages import Language, list_languages
+from mailer.storage.plans import Plan, list_plans
 from mailer.storage.settings import find_setting, save_association
 from mailer.storage.texts import save_text
-from mailer.storage.topics import Topic
+from mailer.storage.topics import Topic, list_topics
 from mailer.usecases.plans import get_timetable
 
 LANGUAGES = (("en", True), ("cs", True), ("uk", True), ("ru", False), ("vi", False), ("ar", True))
@@ -71,14 +70,14 @@ def set_up(session: Session, association: Association | None, now: datetime) -> 
 
 
 def _add_languages(session: Session) -> None:
-    if session.scalar(select(Language.code).limit(1)):
+    if list_languages(session):
         return
     for position, (code, for_interface) in enumerate(LANGUAGES):
         session.add(Language(code=code, position=position, for_interface=for_interface))
 
 
 def _add_topics(session: Session, now: datetime) -> None:
-    if session.scalar(select(Topic.id).limit(1)):
+    if list_topics(session):
         return
     for position, (slug, is_default, names) in enumerate(TOPICS):
         topic = Topic(slug=slug, position=position, is_default=is_default)
@@ -90,7 +89,7 @@ def _add_topics(session: Session, now: datetime) -> None:
 
 
 def _add_plans(session: Session, now: datetime) -> None:
-    there = set(session.scalars(select(Plan.slug)))
+    there = {plan.slug for plan in list_plans(session)}
     for slug, name, cadence in PLANS:
         if slug not in there:
             _add_plan(session, slug, name, cadence, now)

@@ -1,4 +1,4 @@
-"""Brings people from elsewhere onto the list: plans it, carries it out, takes it back.
+"""Brings people from elsewhere onto the list: plans it, carries it out. `import_records` undoes it.
 
 Only addresses that nobody here has seen are added. Whoever left, bounced or complained stays out,
 whatever the file or the coordinator says; a repeated import changes nothing.
@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,11 +21,9 @@ from mailer.domain.errors import Invalid, Refused
 from mailer.domain.imports import Fate, Standing, decide_fate, suggest_domain
 from mailer.i18n import interface_for
 from mailer.message.vocabulary import N_
-from mailer.storage import audit
-from mailer.storage.consents import Consent
-from mailer.storage.deliveries import Delivery
-from mailer.storage.subscribers import Subscriber
-from mailer.storage.suppressions import Scope, Suppression
+from mailer.storage import audit, import_records
+from mailer.storage.subscribers import list_states
+from mailer.storage.suppressions import Scope, list_scopes
 from mailer.usecases import letters
 from mailer.usecases.addresses import Address
 from mailer.usecases.import_files import People, Unusable
@@ -197,12 +194,8 @@ class _Known:
         self._states: dict[str, SubscriberState] = {}
         self._suppressed: set[tuple[str, Scope]] = set()
         for chunk in _chunks(keys):
-            states = select(Subscriber.address_key, Subscriber.state)
-            for key, state in session.execute(states.where(Subscriber.address_key.in_(chunk))):
-                self._states[key] = state
-            scopes = select(Suppression.address_key, Suppression.scope)
-            for key, scope in session.execute(scopes.where(Suppression.address_key.in_(chunk))):
-                self._suppressed.add((key, scope))
+            self._states.update(list_states(session, chunk))
+            self._suppressed.update(list_scopes(session, chunk))
 
     def decide(self, key: str, standing: Standing) -> Fate:
         return decide_fate(
@@ -226,15 +219,14 @@ def _suggest(people: Iterable[Person]) -> Iterator[Suggestion]:
 
 def _add(session: Session, people: Sequence[Person], proof: _Proof) -> None:
     """Rows for people, their consent, and the mail that asks them: a statement per thousand."""
-    adding = insert(Subscriber).returning(Subscriber.id, sort_by_parameter_order=True)
     for chunk in _chunks(people):
         names = [uuid4() for _ in chunk]
         rows = [_subscriber(one, name, proof) for one, name in zip(chunk, names, strict=True)]
-        ids = session.scalars(adding, rows).all()
+        ids = import_records.add_people(session, rows)
         added = list(zip(chunk, ids, names, strict=True))
-        session.execute(insert(Consent), [_consent(one, id_, proof) for one, id_, _ in added])
+        import_records.add_proofs(session, [_consent(one, id_, proof) for one, id_, _ in added])
         if not proof.is_confirmed:
-            session.execute(insert(Delivery), [_question(*one, proof.now) for one in added])
+            import_records.add_questions(session, [_question(*one, proof.now) for one in added])
 
 
 def _subscriber(person: Person, public_id: UUID, proof: _Proof) -> dict[str, Any]:

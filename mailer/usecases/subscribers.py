@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.address import mask_within
@@ -16,8 +15,7 @@ from mailer.domain.delivery import DeliveryState
 from mailer.domain.progress import STATES, Group
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
-from mailer.storage.deliveries import Delivery, is_to
-from mailer.storage.newsletters import Newsletter
+from mailer.storage.deliveries import Delivery, list_to
 from mailer.storage.subscribers import Subscriber, find_by_key, get_subscriber
 from mailer.storage.suppressions import Scope, suppress
 from mailer.usecases import personal_data, subscriptions
@@ -119,30 +117,18 @@ def erase(session: Session, subscriber_id: int, *, who: str, now: datetime) -> N
 
 def list_mails(session: Session, subscriber_id: int, limit: int = 20) -> Sequence[SentMail]:
     """The last mails to somebody, newest first, and how each of them went."""
-    rows = session.execute(
-        select(Delivery, Newsletter.title)
-        .outerjoin(Newsletter, Newsletter.id == Delivery.newsletter_id)
-        .where(is_to(subscriber_id))
-        .order_by(Delivery.id.desc())
-        .limit(limit)
-    )
     return [
         SentMail(
             at=delivery.changed_at,
-            title=title or "",
+            title=title,
             template=delivery.template,
             newsletter_id=delivery.newsletter_id,
             state=delivery.state,
             said=mask_within(delivery.last_text, delivery.address) if _has_failed(delivery) else "",
         )
-        for delivery, title in rows
+        for delivery, title in list_to(session, subscriber_id, limit)
     ]
 
 
 def _has_failed(delivery: Delivery) -> bool:
     return delivery.state in STATES[Group.BOUNCED] | STATES[Group.COMPLAINED]
-
-
-def list_sources(session: Session) -> Sequence[str]:
-    """Where subscribers have come from so far."""
-    return session.scalars(select(Subscriber.source).distinct().order_by(Subscriber.source)).all()

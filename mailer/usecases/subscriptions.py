@@ -43,8 +43,6 @@ get forwarded: after that the mailbox has to confirm again."""
 FORGOTTEN_AT_ONCE = 50
 """Erased in one transaction: somebody may be waiting to sign up."""
 
-VISITOR = "visitor"
-
 _TOO_LATE = N_("This can no longer be undone. Please sign up again.")
 
 
@@ -171,7 +169,7 @@ def forget_unconfirmed(session: Session, now: datetime, limit: int = FORGOTTEN_A
     was kept to count the mails to those erased a month ago. Returns how many sign-ups."""
     forgotten = list_unconfirmed_since(session, now - UNCONFIRMED_KEPT, limit)
     for subscriber in forgotten:
-        erase(session, subscriber, who="clock", now=now)
+        erase(session, subscriber, who=audit.CLOCK, now=now)
     if len(forgotten) < limit:
         interventions.drop_keys(session, now - CONFIRMATIONS_WITHIN)
     return len(forgotten)
@@ -184,6 +182,7 @@ def _find(session: Session, key: str) -> Subscriber | None:
 
 def _lock(session: Session, subscriber: Subscriber) -> Subscriber:
     """Hold the row until the transaction ends: two requests at once must not both act on it."""
+    session.flush()  # refreshing would drop what was changed and not written yet
     session.refresh(subscriber, with_for_update=True)
     return subscriber
 
@@ -230,7 +229,7 @@ def _answer(
     if subscriber is None or step is SignUpStep.NOTHING:
         audit.record(
             session,
-            VISITOR,
+            audit.VISITOR,
             "sign-up not answered",
             now,
             thing="subscriber",

@@ -9,11 +9,11 @@ from mailer.domain.content import ItemKey, ItemKind, UpdateKind, Visibility
 from mailer.storage import audit
 from mailer.storage.projects import get_project
 from mailer.storage.updates import Update, get_update
+from mailer.usecases import publishing
 from mailer.usecases.editing import (
     Wordings,
     check_link,
     check_revision,
-    check_title,
     check_wordings,
     free_slug,
     save_wordings,
@@ -44,9 +44,9 @@ def create(
     session.add(update)
     session.flush()
     save_wordings(session, _key(update), edit.wordings, now)
-    _log(session, update, who, "update created", now)
+    audit.record_item(session, who, "update created", now, _key(update))
     if publish:
-        _publish(session, update, who, now)
+        publishing.publish(session, update, _key(update), who, now)
     return update
 
 
@@ -71,31 +71,21 @@ def change(
         title = edit.wordings.source("title")
         update.slug = free_slug(session, Update.slug, title, "update", own=update.slug)
     update.revision += 1
-    _log(session, update, who, "update changed", now)
+    audit.record_item(session, who, "update changed", now, _key(update))
     if publish:
-        _publish(session, update, who, now)
+        publishing.publish(session, update, _key(update), who, now)
 
 
 def publish(session: Session, update_id: int, *, who: str, now: datetime) -> None:
     """Offer it to the next digest after its moment. A repeat changes nothing."""
-    _publish(session, get_update(session, update_id), who, now)
+    update = get_update(session, update_id)
+    publishing.publish(session, update, _key(update), who, now)
 
 
 def withdraw(session: Session, update_id: int, *, who: str, now: datetime) -> None:
     """Leave it out of coming digests, without a word to readers."""
     update = get_update(session, update_id)
-    if update.visibility is Visibility.WITHDRAWN:
-        return
-    update.visibility, update.changed_at = Visibility.WITHDRAWN, now
-    _log(session, update, who, "update withdrawn", now)
-
-
-def _publish(session: Session, update: Update, who: str, now: datetime) -> None:
-    if update.visibility is Visibility.PUBLISHED:
-        return
-    check_title(session, _key(update))
-    update.visibility, update.changed_at = Visibility.PUBLISHED, now
-    _log(session, update, who, "update published", now)
+    publishing.withdraw(session, update, _key(update), who, now)
 
 
 def _check(session: Session, edit: UpdateEdit) -> None:
@@ -117,7 +107,3 @@ def _fill(update: Update, edit: UpdateEdit, now: datetime) -> None:
 
 def _key(update: Update) -> ItemKey:
     return ItemKey(ItemKind.UPDATE, update.id)
-
-
-def _log(session: Session, update: Update, who: str, action: str, now: datetime) -> None:
-    audit.record(session, who, action, now, thing="update", thing_id=update.id)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.errors import Invalid, NotFound, Refused
@@ -16,7 +15,15 @@ from mailer.i18n import INTERFACE
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
 from mailer.storage.settings import drop_setting, find_setting, save_setting
-from mailer.storage.users import Role, User, count_users, find_user, list_users_in
+from mailer.storage.users import (
+    Role,
+    User,
+    count_users,
+    find_user,
+    get_role,
+    list_roles,
+    list_users_in,
+)
 from mailer.usecases.addresses import read_address
 from mailer.usecases.passwords import (
     INVITE,
@@ -55,7 +62,7 @@ class NewUser:
 
 def ensure_roles(session: Session) -> None:
     """Add the roles that are missing. What each may do is decided in `domain.permissions`."""
-    present = set(session.scalars(select(Role.name)))
+    present = {role.name for role in list_roles(session)}
     session.add_all(Role(name=name) for name in ROLES if name not in present)
     session.flush()
 
@@ -216,4 +223,4 @@ def _get_role(session: Session, name: str) -> Role:
     if name not in ROLES:
         raise Invalid("role", _NO_ROLE)
     ensure_roles(session)
-    return session.scalars(select(Role).where(Role.name == name)).one()
+    return get_role(session, name)

@@ -11,7 +11,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.domain.errors import Invalid
@@ -23,7 +22,13 @@ from mailer.domain.website_timeline import ReadMilestone
 from mailer.domain.when import Confidence
 from mailer.message.vocabulary import N_
 from mailer.storage import audit
-from mailer.storage.imports import Finding, FindingState, WebsiteImport, find_import
+from mailer.storage.imports import (
+    Finding,
+    FindingState,
+    WebsiteImport,
+    find_import,
+    list_readings,
+)
 from mailer.storage.languages import get_fallback, list_content_languages
 from mailer.storage.organisations import OrganisationRole
 from mailer.storage.projects import Milestone, Project
@@ -130,10 +135,7 @@ def choose_language(session: Session, written: str | None) -> str:
 
 def _unknown(session: Session, rows: list[_Row]) -> Iterator[_Row]:
     """The rows that no earlier import has; two of one title count twice."""
-    known = Counter(
-        identify(kind, reading)
-        for kind, reading in session.execute(select(Finding.kind, Finding.reading))
-    )
+    known = Counter(identify(kind, reading) for kind, reading in list_readings(session))
     for row in rows:
         if known[row.identity]:
             known[row.identity] -= 1

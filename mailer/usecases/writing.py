@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import TemplateError
 from sqlalchemy.orm import Session
 
-from mailer.domain.digest import Digest
+from mailer.domain.digest import Digest, count_cards
 from mailer.domain.errors import Refused
 from mailer.domain.newsletter import NewsletterState
 from mailer.message.links import LIFETIMES, Links, Purpose
@@ -24,7 +24,6 @@ from mailer.storage.settings import get_association
 from mailer.usecases.editions import (
     Copy,
     Letter,
-    count_cards,
     open_edition,
     typical_reader,
     write_letter,
@@ -39,8 +38,8 @@ Values = Mapping[str, Any]
 class LetterWriter:
     """Renders a claimed transactional delivery."""
 
-    def __init__(self, renderer: Renderer, links: Links, base_url: str) -> None:
-        self._renderer, self._links, self._base_url = renderer, links, base_url
+    def __init__(self, renderer: Renderer, links: Links) -> None:
+        self._renderer, self._links = renderer, links
         self._values: dict[str, Callable[[Session, Claim, datetime], Values]] = {
             "confirm": self._confirm,
             "already": self._nothing,
@@ -58,9 +57,7 @@ class LetterWriter:
         if claim.template not in self._values:
             raise ValueError(f"There is no mail called {claim.template!r}.")
         values = self._values[claim.template](session, claim, now)
-        frame = Frame(
-            association=get_association(session), language=claim.language, base_url=self._base_url
-        )
+        frame = Frame(association=get_association(session), language=claim.language)
         try:
             return self._renderer.transactional(claim.template, claim.language, frame, **values)
         except TemplateError as error:  # an operator's own template may be broken
@@ -84,14 +81,14 @@ class LetterWriter:
         extra = {key: str(value) for key, value in context.items()}
         token = self._links.make(purpose, str(claim.reader_id), extra, now, jti)
         return {
-            "confirm_url": f"{self._base_url}{path}{token}",
+            "confirm_url": f"{self._renderer.base_url}{path}{token}",
             "expires_days": LIFETIMES[purpose].days,
         }
 
     def _account(self, _session: Session, claim: Claim, now: datetime) -> Values:
         path = link_path(self._links, claim.context, now)
         return {
-            "url": f"{self._base_url}{path}",
+            "url": f"{self._renderer.base_url}{path}",
             "purpose": claim.context["purpose"],
             "hours": int(claim.context["hours"]),
         }
@@ -105,9 +102,10 @@ class LetterWriter:
         return {
             "plan_name": newsletter.plan.name,
             "send_at": newsletter.send_at,
+            "tz": newsletter.plan.tz,
             "needs_approval": newsletter.state == NewsletterState.DRAFT,
             "readers": int(claim.context["readers"]),
-            "review_url": f"{self._base_url}/desk/newsletters/{newsletter.id}",
+            "review_url": f"{self._renderer.base_url}/desk/newsletters/{newsletter.id}",
             **count_cards(digest),
         }
 
@@ -121,5 +119,5 @@ class LetterWriter:
     def _sample(
         self, session: Session, newsletter: Newsletter, lang: str, now: datetime
     ) -> Letter | None:
-        edition = open_edition(session, newsletter, self._renderer, self._base_url, now)
+        edition = open_edition(session, newsletter, self._renderer, now)
         return write_letter(edition, typical_reader(edition, lang), Copy.TEST)

@@ -47,8 +47,8 @@ def take(provider: str, secret: str) -> Response:
 
 
 def _take(said: Sequence[Feedback]) -> None:
-    """Each in a transaction of its own: two reports about the same people would wait for each
-    other. Not the request's, which ends when the answer cannot be changed any more."""
+    """Each in a transaction of its own, which is not the request's: that one ends when the answer
+    cannot be changed any more."""
     for one in said:
         with parts().sessions() as session:
-            feedback.take(session, [one], now(), address_key=parts().address_key)
+            feedback.take(session, one, now(), address_key=parts().address_key)

@@ -8,9 +8,10 @@ from babel.dates import format_datetime
 from flask import Flask, g
 
 from mailer import i18n
+from mailer.domain.when import DEFAULT_TZ
 from mailer.web.parts import parts, words
 
-SITE_TZ = ZoneInfo("Europe/Prague")
+SITE_TZ = ZoneInfo(DEFAULT_TZ)
 
 
 def init_templating(app: Flask) -> None:

@@ -2,8 +2,9 @@
 mail where it is."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import islice
 
@@ -12,7 +13,7 @@ import structlog
 from mailer.clock import Clock
 from mailer.domain.feedback import Feedback
 from mailer.providers.bounces import Identify, read_bounce
-from mailer.providers.mailbox import Mailbox, MailboxDown, open_mailbox
+from mailer.providers.mailbox import Mailbox, MailboxDown, MailWithheld, open_mailbox
 from mailer.sections.mail import Bounces
 from mailer.storage import bounce_box
 from mailer.storage.bounce_box import Place
@@ -22,26 +23,32 @@ from mailer.usecases import feedback, outages
 MOST_AT_ONCE = 500
 """Mails per look: the others wait for the next minute, as bounces can."""
 
+MOST_REFUSALS = 10
+"""Looks, a minute apart, at each of which the server does not give out the same mail: then those
+behind it have waited for it long enough."""
+
 log = structlog.get_logger()
 
 
-def read_safely(message: bytes, identify: Identify, clock: Clock) -> list[Feedback]:
+def read_safely(message: bytes, identify: Identify, clock: Clock) -> Feedback | None:
     """As `read_bounce`; but a mail at which it stumbles is put aside, for the next one waits."""
     try:
         return read_bounce(message, identify, clock())
     except Exception:
         log.exception("a mail that came back cannot be read")
-        return []
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class BounceReader:
-    """Reads the box that `config` names. Any number of processes may have one."""
+    """Reads the box that `config` names. Any number of processes may have one. `refusals` counts
+    how often a mail could not be had."""
 
     sessions: Sessions
     config: Bounces
     identify: Identify
     clock: Clock
+    refusals: Counter[Place] = field(default_factory=Counter, compare=False)
 
     def look(self, stopping: threading.Event) -> None:
         """Read what came since the last look, until `stopping`. Trouble with the box is noted
@@ -60,11 +67,19 @@ class BounceReader:
         # Renumbered mails are read again from the first on: what is known changes nothing.
         place = kept if kept.validity == mailbox.validity else Place(mailbox.validity)
         taken = ignored = 0
+        fault: MailboxDown | None = None
         for uid in islice(_list_mails(mailbox, place.uid), MOST_AT_ONCE):
             if stopping.is_set():
                 break
-            found = read_safely(mailbox.read(uid), self.identify, self.clock)
-            place = replace(place, uid=uid)
+            here = replace(place, uid=uid)
+            try:
+                mail = mailbox.read(uid)
+            except MailboxDown as down:
+                fault = down
+                place = here if self._gives_up(here, down) else place
+                break
+            found = read_safely(mail, self.identify, self.clock)
+            place = here
             taken, ignored = taken + bool(found), ignored + (not found)
             if found:
                 if not self._save(kept, place, found):
@@ -72,9 +87,22 @@ class BounceReader:
                 kept = place
                 stopping.wait(TURN_SECONDS)
         if place != kept:
-            self._save(kept, place, [])
+            self._save(kept, place, None)
         if taken or ignored:
             log.info("bounce box read", taken=taken, ignored=ignored)
+        if fault:
+            raise fault
+
+    def _gives_up(self, here: Place, down: MailboxDown) -> bool:
+        """Whether a mail that could not be had is stepped over: it keeps the others waiting."""
+        if not isinstance(down, MailWithheld):
+            return False
+        self.refusals[here] += 1
+        if self.refusals[here] < MOST_REFUSALS:
+            return False
+        del self.refusals[here]
+        log.error("a mail in the bounce box is left out", uid=here.uid, reason=str(down))
+        return True
 
     def _begin(self) -> Place:
         with self.sessions() as session:
@@ -83,11 +111,11 @@ class BounceReader:
                 bounce_box.begin(session, self._name)
             return place or Place()
 
-    def _save(self, kept: Place, reached: Place, found: list[Feedback]) -> bool:
+    def _save(self, kept: Place, reached: Place, found: Feedback | None) -> bool:
         """What one mail says, and that it was read. False: another process was faster."""
         with self.sessions() as session:
             is_ours = bounce_box.move_on(session, self._name, kept, reached)
-            if is_ours:
+            if is_ours and found:
                 feedback.take(session, found, self.clock())
         return is_ours
 

@@ -35,13 +35,14 @@ class Hand:
 
     def deliver(self) -> int:
         """Claim and send until nothing is due, the time for a batch is over, or the worker shall
-        stop. Returns how many mails were tried.
+        stop; what is claimed and not begun by then is given back. Returns how many mails were
+        tried.
 
         A fault ends the task and not the process: what is due stays due and is asked for again.
         """
-        tried, claims, ends_at = 0, 1, time.monotonic() + self._batch_seconds
+        tried, claims, ends_at = 0, 1, self._find_end()
         while not self._stop.is_set():
-            sent = self._send(claims)
+            sent = self._send(claims, ends_at)
             tried += sent
             if not sent or time.monotonic() >= ends_at:
                 break
@@ -52,7 +53,7 @@ class Hand:
     def deliver_urgent(self) -> int:
         """Send what somebody sits and waits for, and nothing else: who serves only this queue
         stays free for it."""
-        return self._end(self._send(0))
+        return self._end(self._send(0, self._find_end()))
 
     def let_go(self) -> None:
         """Give back claims and close connections; the next task begins with a new engine."""
@@ -60,10 +61,13 @@ class Hand:
         if engine:
             engine.shut_down()
 
-    def _send(self, claims: int) -> int:
+    def _find_end(self) -> float:
+        return time.monotonic() + self._batch_seconds
+
+    def _send(self, claims: int, ends_at: float) -> int:
         self._engine = self._engine or self._build_engine()
         try:
-            return self._engine.run_once(claims)
+            return self._engine.run_once(claims, ends_at)
         except SQLAlchemyError as error:
             log.warning("database out of reach", error=str(error))
         except Exception:

@@ -13,14 +13,12 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.clock import Clock
-from mailer.domain.pausing import Refusals
 from mailer.domain.throttle import Limits
 from mailer.providers.base import ProviderDown, Sender
 from mailer.storage import claiming
 from mailer.storage.db import Sessions
 from mailer.storage.presence import Presence
-from mailer.storage.settings import drop_setting, find_setting, save_setting
-from mailer.usecases.outages import PROVIDER_TROUBLE
+from mailer.usecases.outages import end_trouble, note_trouble
 from mailer.worker.builder import Builder
 from mailer.worker.circuit import Circuit
 from mailer.worker.claims import USUAL_PACE, Claims, Pace
@@ -28,6 +26,7 @@ from mailer.worker.journal import Journal, is_about
 from mailer.worker.round import Round, Settled, Tools
 from mailer.worker.settling import Settler
 from mailer.worker.signing import UNSIGNED, Signing
+from mailer.worker.watch import Watch
 from mailer.worker.watermark import Watermark
 
 UNLIMITED = Limits()
@@ -37,8 +36,8 @@ log = structlog.get_logger()
 
 class Engine:
     """Sends what the ledger says is due. `owner` names this process in the ledger. Once `stop` is
-    set, a round takes no more mail and finishes what is in hand. `close` lets go of what
-    `sessions` keep open."""
+    set, a round takes no more mail and finishes what is in hand, and `run` ends. `close` lets go
+    of what `sessions` keep open."""
 
     def __init__(
         self,
@@ -65,19 +64,18 @@ class Engine:
         self._claims = Claims(sessions, clock, owner, presence, pace, limits)
         self._settler = Settler(sender.name, pace.resends_unknown)
         self._builder, self._signing = builder, signing
-        self._refusals: dict[int, Refusals] = {}
+        self._watch = Watch()
         self._unwritten: list[Settled] = []
         self._must_mend = True
         # Perhaps by a predecessor, when this engine is new.
         self._has_noted_trouble = True
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self) -> None:
         """Send until told to stop; finish the mail in hand, give back the rest."""
-        self._stop = stop
         try:
-            while not stop.is_set():
+            while not self._stop.is_set():
                 if not self._try_once():
-                    stop.wait(self._pace.idle_seconds)
+                    self._stop.wait(self._pace.idle_seconds)
         finally:
             # However this thread ends, others must not take us for alive.
             self.shut_down()
@@ -95,12 +93,13 @@ class Engine:
         self._must_mend = True
         return 0
 
-    def run_once(self, batches: float = 1) -> int:
-        """Everything urgent, and `batches` claims of the rest. Returns how many mails were tried;
-        0 also while the provider or the database is out of reach."""
+    def run_once(self, batches: float = 1, ends_at: float = math.inf) -> int:
+        """Everything urgent, and `batches` claims of the rest; from `ends_at` on, by the monotonic
+        clock, nothing more is begun. Returns how many mails were tried; 0 also while the provider
+        or the database is out of reach."""
         if (self._must_mend and not self.mend()) or self._circuit.is_open(self._clock()):
             return 0
-        going = Round(self._gather_tools())
+        going = Round(self._gather_tools(), ends_at)
         self._claims.begin(batches)
         try:
             self._sender.send(going)
@@ -128,7 +127,7 @@ class Engine:
             builder=self._builder,
             signing=self._signing,
             settler=self._settler,
-            refusals=self._refusals,
+            watch=self._watch,
             stop=self._stop,
             keep=self._keep,
             note_health=self._note_health,
@@ -181,7 +180,7 @@ class Engine:
             return
         try:
             with self._sessions() as session:
-                drop_setting(session, PROVIDER_TROUBLE)
+                end_trouble(session)
         except SQLAlchemyError as error:
             log.warning("the end of the trouble is not noted yet", error=str(error))
             self._must_mend = True
@@ -193,7 +192,5 @@ class Engine:
         self._circuit.trip(fault.text, now, fault.retry_at)
         log.warning("provider down", reason=fault.text, retry_at=str(self._circuit.retry_at))
         with self._sessions() as session:
-            since = (find_setting(session, PROVIDER_TROUBLE) or {}).get("since", now.isoformat())
-            trouble = {"reason": fault.text, "code": fault.code, "since": since}
-            save_setting(session, PROVIDER_TROUBLE, trouble, now)
+            note_trouble(session, fault.text, fault.code, now)
         self._has_noted_trouble = True

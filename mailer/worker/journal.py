@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
@@ -40,25 +41,18 @@ class Journal:
     def keep(self, settled: Sequence[tuple[Claim, Outcome]], provider: str) -> None:
         """Write these down and force them to the disk. Raises OSError when that cannot be done."""
         stream = self._open()
-        for claim, outcome in settled:
-            line = {
-                "delivery": claim.id,
-                "generation": claim.generation,
-                "created_at": claim.created_at.isoformat(),
-                "provider": provider,
-                "fate": outcome.fate,
-                "phase": outcome.phase,
-                "code": outcome.code,
-                "text": outcome.text,
-                "provider_message_id": outcome.provider_message_id,
-            }
-            stream.write(json.dumps(line) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+        try:
+            stream.writelines(_write(claim, outcome, provider) for claim, outcome in settled)
+            stream.flush()
+            os.fsync(stream.fileno())
+        except OSError:
+            # Its buffer keeps what the disk did not take: the next line begins a file of its own.
+            self._let_go()
+            raise
 
-    def replay(self, sessions: Sessions, clock: Clock, *, resends_unknown: bool) -> int:
+    def replay(self, sessions: Sessions, clock: Clock, *, resends_unknown: bool) -> None:
         """Carry every line that no living process holds, and our own, over into the ledger.
-        Returns how many there were. What was carried over before changes nothing."""
+        What was carried over before changes nothing."""
         replayed = 0
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             try:
@@ -75,11 +69,11 @@ class Journal:
                 with sessions() as session:
                     _carry_over(session, entries, clock, resends_unknown=resends_unknown)
                 path.unlink()
-                self._close_if_own(path)
+                if path == self._path:
+                    self._let_go()
                 replayed += len(entries)
         if replayed:
             log.info("outcomes carried over from the journal", number=replayed)
-        return replayed
 
     def _open(self) -> IO[str]:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -95,10 +89,12 @@ class Journal:
                 stream.close()  # somebody took it for a dead process's before it was locked
         return self._stream
 
-    def _close_if_own(self, path: Path) -> None:
-        if path == self._path and self._stream:
-            self._stream.close()
-            self._stream = self._path = None
+    def _let_go(self) -> None:
+        stream, self._stream, self._path = self._stream, None, None
+        # Where the disk is full, closing fails as well, and closes all the same.
+        with suppress(OSError):
+            if stream:
+                stream.close()
 
 
 def is_about(there: Claim | None, claim: Claim) -> bool:
@@ -118,6 +114,21 @@ def _lock(stream: IO[str]) -> bool:
 def _is_there(stream: IO[str]) -> bool:
     """Whether the file still has a name: a lock on one that was removed is worth nothing."""
     return os.fstat(stream.fileno()).st_nlink > 0
+
+
+def _write(claim: Claim, outcome: Outcome, provider: str) -> str:
+    line = {
+        "delivery": claim.id,
+        "generation": claim.generation,
+        "created_at": claim.created_at.isoformat(),
+        "provider": provider,
+        "fate": outcome.fate,
+        "phase": outcome.phase,
+        "code": outcome.code,
+        "text": outcome.text,
+        "provider_message_id": outcome.provider_message_id,
+    }
+    return json.dumps(line) + "\n"
 
 
 def _read(stream: IO[str]) -> Iterator[dict[str, Any]]:

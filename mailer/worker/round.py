@@ -6,10 +6,11 @@ verdicts on the next ones. No transaction is open while a provider is talked to.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 from mailer.clock import Clock
 from mailer.domain.delivery import DeliveryState, Next
 from mailer.domain.errors import NotNow
-from mailer.domain.pausing import NOT_TAKEN, Reason, Refusals
+from mailer.domain.pausing import Reason
 from mailer.providers.base import Fate, Mail, Outcome
 from mailer.storage import ledger
 from mailer.storage.db import Sessions
@@ -29,6 +30,7 @@ from mailer.worker.claims import Claims
 from mailer.worker.crash import crash_point
 from mailer.worker.settling import Settler
 from mailer.worker.signing import Finish, Signing
+from mailer.worker.watch import Watch
 
 NOT_NOW_FOR = timedelta(minutes=1)
 """How long a mail waits that this machine could not write; somebody may be waiting for it, too."""
@@ -49,18 +51,19 @@ class Tools:
     builder: Builder
     signing: Signing
     settler: Settler
-    refusals: dict[int, Refusals]
+    watch: Watch
     stop: threading.Event
     keep: Callable[[Sequence[Settled]], None]
     note_health: Callable[[], None]
 
 
 class Round:
-    """The Work of one call of the sender. `tried`: how many mails ended, however. `is_broken`: the
-    database is out of reach, so nothing more is begun."""
+    """The Work of one call of the sender. `ends_at`: when it begins no more mail, by the monotonic
+    clock. `tried`: how many mails ended, however. `is_broken`: the database is out of reach, so
+    nothing more is begun."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, tools: Tools, ends_at: float) -> None:
+        self._tools, self._ends_at = tools, ends_at
         self._prepared: deque[tuple[Claim, Finish]] = deque()
         self._begun: dict[int, Claim] = {}
         self._pauses: dict[int, Reason] = {}
@@ -75,7 +78,7 @@ class Round:
 
     def take(self) -> Mail | None:
         """See Work."""
-        if self._tools.stop.is_set() or self.is_broken:
+        if self._tools.stop.is_set() or self.is_broken or monotonic() >= self._ends_at:
             return None
         try:
             self._prepare()
@@ -104,6 +107,7 @@ class Round:
         try:
             with self._tools.sessions() as session:
                 passed = self._write(session, settled, keys)
+                reasons = self._tools.watch.find_reasons(session, settled)
         except SQLAlchemyError as error:
             self._break(error)
             self._tools.keep(settled)
@@ -115,14 +119,14 @@ class Round:
             self._tools.claims.doubt()
         self.tried += sum(outcome.fate is not Fate.HELD for outcome in outcomes)
         _crash_after(outcomes, keys)
-        self._look_back(settled)
+        self._pause_all(reasons)
         if not self._is_up and any(o.fate in (Fate.ACCEPTED, Fate.REFUSED) for o in outcomes):
             self._is_up = True
             self._tools.note_health()
         return passed
 
-    def _look_back(self, settled: Sequence[Settled]) -> None:
-        self._watch(settled)
+    def _pause_all(self, reasons: Mapping[int, Reason]) -> None:
+        self._pauses.update(reasons)
         try:
             self._pause()
         except SQLAlchemyError as error:
@@ -137,22 +141,9 @@ class Round:
         self._tools.claims.free_places(session, held)
         return ledger.hand_off(session, [(key, self._begun[key].generation) for key in keys], now)
 
-    def _watch(self, settled: Sequence[Settled]) -> None:
-        """Notice newsletters whose mail is refused too often, or cannot leave at all."""
-        for claim, outcome in settled:
-            if claim.newsletter_id is None:
-                continue
-            if outcome.fate is Fate.UNFIT:
-                self._pauses[claim.newsletter_id] = Reason(NOT_TAKEN, said=outcome.text)
-            elif outcome.fate in (Fate.ACCEPTED, Fate.REFUSED):
-                refusals = self._tools.refusals.setdefault(claim.newsletter_id, Refusals())
-                refusals.note(is_refused=outcome.fate is Fate.REFUSED)
-                if outcome.fate is Fate.REFUSED and (reason := refusals.find_reason(outcome.text)):
-                    self._pauses[claim.newsletter_id] = reason
-
     def _pause(self) -> None:
-        """Pause what `_watch` noticed: in a transaction of its own, since whoever cancels a
-        newsletter locks it before its mails, and we have just locked mails."""
+        """Pause what was noticed: in a transaction of its own, since whoever cancels a newsletter
+        locks it before its mails, and we have just locked mails."""
         for newsletter_id, reason in self._pauses.items():
             with self._tools.sessions() as session:
                 now = self._tools.clock()
@@ -160,7 +151,6 @@ class Round:
                     session, newsletter_id, reason.sentence, now, reason.facts
                 ):
                     log.warning("newsletter paused", newsletter=newsletter_id, reason=str(reason))
-            self._tools.refusals.pop(newsletter_id, None)
             self._tools.claims.doubt()
         self._pauses.clear()
 
@@ -206,8 +196,10 @@ class Round:
                 phase="build",
                 text=str(error),
             )
-        # What one letter lacks its sisters will lack, too.
-        self._watch([(claim, Outcome(claim.id, Fate.REFUSED, text=str(error)))])
+            # What one letter lacks its sisters will lack, too.
+            refused = Outcome(claim.id, Fate.REFUSED, text=str(error))
+            reasons = self._tools.watch.find_reasons(session, [(claim, refused)])
+        self._pauses.update(reasons)
         self._pause()
 
     def _break(self, error: SQLAlchemyError) -> None:

@@ -1,6 +1,6 @@
 """Commit B, mail by mail: what an outcome makes of a delivery, written into the ledger."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,9 +8,11 @@ from sqlalchemy.orm import Session
 
 from mailer.domain import delivery
 from mailer.domain.delivery import DeliveryState, Next
+from mailer.domain.feedback import is_dead_address
 from mailer.providers.base import Fate, Outcome
 from mailer.storage import ledger
 from mailer.storage.deliveries import Claim
+from mailer.storage.feedback import hold_people
 from mailer.usecases.feedback import note_refusal
 
 
@@ -23,9 +25,14 @@ class Settler:
     resends_unknown: bool
 
     def settle(
-        self, session: Session, settled: Iterable[tuple[Claim, Outcome]], now: datetime
+        self, session: Session, settled: Sequence[tuple[Claim, Outcome]], now: datetime
     ) -> None:
         """Write down what became of these mails. Repeating it changes nothing."""
+        gone = [claim.address_key for claim, said in settled if _is_about_a_dead_address(said)]
+        if gone:
+            # Before their mails, as wherever people act themselves: else two would wait for each
+            # other.
+            hold_people(session, gone)
         smooth = []
         for claim, outcome in settled:
             if outcome.fate is Fate.ACCEPTED and not claim.attempts:
@@ -65,13 +72,29 @@ class Settler:
     def _decide(self, claim: Claim, outcome: Outcome, now: datetime) -> Next:
         if outcome.fate is Fate.ACCEPTED:
             return Next(DeliveryState.ACCEPTED)
+        if outcome.fate is Fate.SEEN:
+            # The provider has had it before: a further copy is for a person to ask for.
+            return Next(DeliveryState.UNKNOWN)
         if outcome.fate in (Fate.REFUSED, Fate.UNFIT):
-            return Next(DeliveryState.REJECTED)
+            return self._reject(claim, outcome)
         attempts = claim.attempts + 1
         if outcome.fate is Fate.RETRY:
-            return delivery.after_retry(attempts, claim.expires_at, now)
-        # The provider has had it before: a further copy is for a person to ask for.
-        resends = self.resends_unknown and outcome.fate is not Fate.SEEN
+            return delivery.after_retry(attempts, claim.expires_at, now, is_repeat=claim.is_repeat)
         return delivery.after_unknown(
-            claim.kind, attempts, now, is_second=claim.is_repeat, resends=resends
+            claim.kind,
+            attempts,
+            now,
+            is_second=claim.is_repeat,
+            resends=self.resends_unknown,
         )
+
+    def _reject(self, claim: Claim, outcome: Outcome) -> Next:
+        # Where there is such a mailbox, the first copy may lie in it.
+        may_have_arrived = claim.is_repeat and not _is_about_a_dead_address(outcome)
+        return Next(DeliveryState.UNKNOWN if may_have_arrived else DeliveryState.REJECTED)
+
+
+def _is_about_a_dead_address(outcome: Outcome) -> bool:
+    return outcome.fate is Fate.REFUSED and is_dead_address(
+        outcome.phase, outcome.code, outcome.text
+    )

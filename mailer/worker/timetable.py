@@ -49,8 +49,9 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Timetable:
-    """The jobs, each a method that opens its own transactions. `unknown_wait`: after how long a
+class Jobs:
+    """The jobs, each a method that opens its own transactions. `grace`: how long an issue that the
+    clock approves waits at least, so that it can be stopped. `unknown_wait`: after how long a
     newsletter mail of a dead process is sent once more; None leaves it to a coordinator.
     `reading` opens transactions that hold nobody up, where the database knows such. `bounces`
     reads the mailbox to which they come back, where there is one. Once `stopping` is set, long jobs
@@ -58,15 +59,15 @@ class Timetable:
 
     sessions: Sessions
     renderer: Renderer
-    base_url: str
     clock: Clock
+    grace: timedelta
     unknown_wait: timedelta | None = UNKNOWN_WAIT
     reading: Sessions | None = None
     bounces: BounceReader | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     watermark: Watermark | None = None
 
-    def jobs(self) -> tuple[tuple[float, Callable[[], None]], ...]:
+    def table(self) -> tuple[tuple[float, Callable[[], None]], ...]:
         """Seconds between runs, and what is run."""
         return (
             (1, self.move_newsletters),
@@ -104,7 +105,7 @@ class Timetable:
                 self._pause(newsletter_id, Reason(NOT_PREPARED, said=said))
 
     def _prepare(self, newsletter_id: int) -> None:
-        preparation = Preparation(newsletter_id, self.renderer, self.base_url)
+        preparation = Preparation(newsletter_id, self.renderer)
         more = True
         while more and not self.stopping.is_set():
             began_at = monotonic()
@@ -129,7 +130,7 @@ class Timetable:
     def make_issues(self) -> None:
         with self.sessions() as session:
             now = self.clock()
-            for newsletter in plans.make_due_issues(session, self.renderer, self.base_url, now):
+            for newsletter in plans.make_due_issues(session, self.renderer, now, self.grace):
                 log.info("digest drafted", newsletter=newsletter.id)
 
     def sort_out_mail(self) -> None:
@@ -137,7 +138,7 @@ class Timetable:
         now = self.clock()
         with (self.reading or self.sessions)() as session:
             dead = list_dead(session, recovery.list_owners(session))
-            if not dead and not recovery.count_left_over(session, now):
+            if not dead and not recovery.has_left_over(session, now):
                 return
         with self.sessions() as session:
             recovery.recover(session, now, self.unknown_wait, dead_owners=dead)
@@ -204,7 +205,7 @@ class Timetable:
             return subscriptions.forget_unconfirmed(session, self.clock())
 
 
-def start_timetable(timetable: Timetable, is_alive: Callable[[], bool]) -> BackgroundScheduler:
+def start_timetable(jobs: Jobs, is_alive: Callable[[], bool]) -> BackgroundScheduler:
     """Begin to tick. A job that is late still runs, once (the default would drop it).
 
     The worker gives a sign of life as long as `is_alive()`: a clock that ticks beside a dead
@@ -217,10 +218,10 @@ def start_timetable(timetable: Timetable, is_alive: Callable[[], bool]) -> Backg
 
     def live() -> None:
         if is_alive():
-            timetable.leave_sign_of_life()
+            jobs.leave_sign_of_life()
 
     live()
-    for seconds, job in (*timetable.jobs(), (SIGN_OF_LIFE_EVERY, live)):
+    for seconds, job in (*jobs.table(), (SIGN_OF_LIFE_EVERY, live)):
         scheduler.add_job(job, "interval", seconds=seconds)
     scheduler.start()
     return scheduler

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailer.domain.consent import SignUpStep, SubscriberState, decide_sign_up, may_be_mailed
+from mailer.domain.consent import SignUpStep, SubscriberState, decide_sign_up
 
 NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -44,15 +44,3 @@ def test_a_stranger_cannot_flood_an_address(ages: list[timedelta], step: SignUpS
     mailed_at = [NOW - age for age in ages]
 
     assert decide_sign_up(_S.PENDING, mailed_at, NOW, is_suppressed=False) == step
-
-
-@pytest.mark.parametrize("state", SubscriberState)
-@pytest.mark.parametrize(
-    ("paused_until", "is_over"), [(None, True), (NOW, True), (NOW + DAY, False)]
-)
-def test_only_confirmed_people_who_do_not_pause_are_mailed(
-    state: SubscriberState, paused_until: datetime | None, is_over: bool
-) -> None:
-    wanted = state == _S.CONFIRMED and is_over
-
-    assert may_be_mailed(state, paused_until, NOW) == wanted

@@ -7,7 +7,6 @@ import pytest
 
 from mailer.domain.errors import WrongState
 from mailer.domain.newsletter import (
-    GRACE,
     LONGEST_LIFE,
     SHORTEST_LIFE,
     NewsletterState,
@@ -20,6 +19,7 @@ from mailer.domain.newsletter import (
 )
 
 NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
+GRACE = timedelta(minutes=2)
 _S = NewsletterState
 FINAL = (_S.CANCELLED, _S.SKIPPED_EMPTY)
 
@@ -135,4 +135,4 @@ def test_a_late_beginning_leaves_time_for_every_mail(
     ],
 )
 def test_departure_leaves_time_to_stop(asked_for: datetime | None, leaves: datetime) -> None:
-    assert earliest_departure(asked_for, NOW) == leaves
+    assert earliest_departure(asked_for, NOW, GRACE) == leaves

@@ -36,8 +36,9 @@ def answers(pattern: str) -> Refusals:
         ("x." * 10 + "." * (WINDOW - 20), None),
         ("x." * 11 + "." * (WINDOW - 22), Reason(REFUSED_LATELY, {"number": 11, "all": WINDOW})),
         ("x." * 11 + "." * (WINDOW - 23), None),
-        # what was long ago does not count
-        ("x." * 11 + "." * WINDOW, None),
+        # and of as many as there are
+        ("x." * 20 + "." * 360, None),
+        ("x." * 21 + "." * 358, Reason(REFUSED_LATELY, {"number": 21, "all": 400})),
     ],
 )
 def test_newsletter_pauses_when_too_much_is_refused(pattern: str, reason: Reason | None) -> None:

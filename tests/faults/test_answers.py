@@ -39,7 +39,6 @@ from tests.worker.ledger import count_repeats, read_account, read_copies, read_d
     ("option", "command", "fates"),
     [
         # not now: F10 and, at the dot, F12
-        ("-r", "MAIL", {("deferred", 1)}),
         ("-r", "RCPT", {("deferred", 1)}),
         ("-r", "DATA", {("deferred", 1)}),
         ("-r", ".", {("deferred", 1)}),
@@ -87,13 +86,13 @@ def test_answer_that_is_lost_is_neither_yes_nor_no(
     with smtp_sink("-q", ".") as sink:
         worker = install_worker(sqlite_url, sink.port, engine=ALL_AT_ONCE)
         newsletter_id = start_newsletter(worker, readers)
-        timetable = Parts(worker.parts.config, watch).build_timetable()
+        jobs = Parts(worker.parts.config, watch).build_jobs()
         with hire(worker, watch) as engine:
             engine.run_once()
             first = read_fates(worker.parts.sessions)
             for _ in range(12):
                 watch.pass_time(timedelta(minutes=16))
-                timetable.sort_out_mail()
+                jobs.sort_out_mail()
                 engine.run_once()
 
     account = read_account(worker.parts.sessions, newsletter_id)
@@ -196,11 +195,11 @@ def test_slow_answer_is_waited_for_while_nobody_else_tries(
     else's for longer than any answer is waited for, whoever looks for dead processes."""
     with slow_smtp(2.5) as server:
         worker = install_worker(url, server.port, smtp={"reply_seconds": 1})
-        sessions, timetable = worker.parts.sessions, worker.parts.build_timetable()
+        sessions, jobs = worker.parts.sessions, worker.parts.build_jobs()
         newsletter_id = start_newsletter(worker, 1)
         with at_work(worker):
             wait_until(lambda: server.bodies, worker.said)
-            timetable.sort_out_mail()
+            jobs.sort_out_mail()
             (held,) = read_deliveries(sessions)
             wait_until(lambda: not read_account(sessions, newsletter_id).open, worker.said)
 

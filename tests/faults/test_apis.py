@@ -167,7 +167,7 @@ def test_mail_that_brevo_has_had_before_is_left_to_a_person(
     with hire(worker, watch) as engine:
         engine.run_once()
         watch.pass_time(timedelta(minutes=16))
-        worker.parts.build_timetable().sort_out_mail()
+        worker.parts.build_jobs().sort_out_mail()
         engine.run_once()
 
     account = read_account(worker.parts.sessions, newsletter_id)

@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 
 from mailer import clock
 from mailer.boot import Parts
+from mailer.boot_web import build_web_app
 from mailer.cli.bounces import read_beginning
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
@@ -28,7 +29,6 @@ from mailer.storage.feedback import KeptFeedback
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Suppression
 from mailer.usecases import feedback, users
-from mailer.web.app import create_app
 from mailer.worker.bounces import BounceReader, read_safely
 from tests.bounces import SYSTEMS, read_sample
 from tests.faults.workers import (
@@ -129,9 +129,9 @@ def little_memory(most: float) -> Iterator[None]:
 
 def take(sessions: Sessions, message: bytes, now: datetime) -> None:
     """As `mailer bounce` does."""
-    found = read_safely(message, identify, lambda: now)
-    with sessions() as session:
-        feedback.take(session, found, now)
+    if found := read_safely(message, identify, lambda: now):
+        with sessions() as session:
+            feedback.take(session, found, now)
 
 
 def test_storm_of_bounces_ends_in_one_suppression_for_each_address(
@@ -241,7 +241,7 @@ def test_letter_that_comes_back_is_on_the_report(
     with_copy, without_copy, _arrived = sink.mails()
     dovecot.put(owner, bounce(with_copy, has_copy=True), bounce(without_copy, has_copy=False))
 
-    worker.parts.build_timetable().read_bounces()
+    worker.parts.build_jobs().read_bounces()
 
     page = read_report(worker.parts, newsletter_id)
     assert "Everyone is accounted for: 3 = 1 accepted + 2 bounced" in page
@@ -271,7 +271,7 @@ def read_report(parts: Parts, newsletter_id: int) -> str:
         users.ensure_roles(session)
         new = users.NewUser("admin@example.org", "Admin", "admin")
         users.add_user(session, new, PASSWORD, "test", clock.now())
-    browser = Browser(create_app(parts.web()).test_client())
+    browser = Browser(build_web_app(parts).test_client())
     browser.sign_in("admin@example.org")
     return say(browser.read(f"/desk/newsletters/{newsletter_id}/report"))
 

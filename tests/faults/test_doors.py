@@ -24,12 +24,14 @@ from tests.faults.workers import (
     read_trouble,
     start_newsletter,
 )
+from tests.providers.servers import PickySmtp, run
 from tests.sinks import (
     Certificate,
     free_port,
     scripted_smtp,
     smtp_sink,
 )
+from tests.usecases.readers import set_up, sign_up
 from tests.worker.ledger import count_repeats, read_copies
 
 
@@ -84,6 +86,45 @@ def test_server_that_does_not_let_us_in_costs_nobody_an_attempt(
     assert tried == [0, 0, 0]
     assert read_fates(worker.parts.sessions) == NOTHING_TRIED
     assert said in read_trouble(worker.parts.sessions)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("550 5.7.60 not allowed to send as", "takes no mail from news@example.org:"),
+        ("530 5.7.0 authentication required", "answered"),
+        ("451 4.7.1 slow down", "answered"),
+        ("452 4.3.1 insufficient storage", "answered"),
+    ],
+)
+def test_sign_up_and_newsletter_wait_while_the_server_takes_nothing_from_our_address(
+    install_worker: Install, sqlite_url: str, answer: str, said: str
+) -> None:
+    """F9: nobody is refused or put off for what is not about them, the desk says what the server
+    says, and all of it leaves when the server takes it."""
+    watch, fates, troubles = Watch(), [], set()
+    with run(PickySmtp(answer)) as server:
+        worker = install_worker(sqlite_url, server.port, engine=ALL_AT_ONCE)
+        sessions = worker.parts.sessions
+        start_newsletter(worker, 5)
+        with sessions() as session:
+            set_up(session, watch.now)
+            sign_up(session, "jana@example.org", watch.now)
+        with hire(worker, watch) as engine:
+            for _ in range(9):
+                engine.run_once()
+                watch.pass_time(timedelta(minutes=16))
+                fates.append(read_fates(sessions))
+                troubles.add(read_trouble(sessions))
+            server.answer = ""
+            engine.run_once()
+
+    assert fates == [NOTHING_TRIED] * 9
+    assert troubles == {f"The mail server {said} {answer}"}
+    assert read_fates(sessions) == {("accepted", 1)}
+    assert read_trouble(sessions) == ""
+    assert sorted(read_copies(server.bodies)) == ["jana@example.org", *list_readers(5)]
+    assert list(read_copies(server.bodies[:1])) == ["jana@example.org"]
 
 
 def test_wrong_password_costs_nobody_an_attempt(install_worker: Install, sqlite_url: str) -> None:

@@ -15,17 +15,17 @@ from sqlalchemy.orm import Session
 
 from mailer import clock
 from mailer.boot import Parts
+from mailer.boot_web import build_web_app, build_web_parts
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.feedback import PARKED, Feedback, FeedbackKind
 from mailer.providers.base import Mail
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
-from mailer.storage.feedback import KeptFeedback
+from mailer.storage.feedback import KeptFeedback, hold_people
 from mailer.storage.subscribers import Subscriber
-from mailer.storage.suppressions import Scope, is_suppressed
+from mailer.storage.suppressions import Scope, Suppression, is_suppressed, suppress
 from mailer.usecases import feedback, personal_data
-from mailer.web.app import create_app
 from tests.faults.workers import ALL_AT_ONCE, Install, Watch, add_readers, list_readers
 from tests.letters import start_letter
 from tests.people import add_people
@@ -92,14 +92,15 @@ def worker(install_worker: Install, url: str, brevo: EagerBrevo) -> Installation
 def open_desk(worker: Installation, watch: Watch) -> Iterator[FlaskClient]:
     """The web process, by the test's clock."""
     parts = Parts(worker.parts.config, watch)
-    yield create_app(parts.web()).test_client()
+    yield build_web_app(parts).test_client()
     parts.database.dispose()
 
 
 def start(worker: Installation, readers: int) -> int:
     """A letter under way to that many readers, whose addresses have the keys they have in real
     life; its id."""
-    sessions, key, now = worker.parts.sessions, worker.parts.web().address_key, clock.now()
+    sessions, now = worker.parts.sessions, clock.now()
+    key = build_web_parts(worker.parts).address_key
     add_readers(sessions, readers, now)
     with sessions() as session:
         for reader in session.scalars(select(Subscriber)):
@@ -124,9 +125,9 @@ def send(worker: Installation, watch: Watch) -> None:
 def tick(worker: Installation, watch: Watch) -> None:
     """Ten seconds later, the clock of the worker looks for what waits."""
     parts = Parts(worker.parts.config, watch)
-    timetable = parts.build_timetable()
-    timetable.apply_feedback()
-    timetable.sort_out_mail()
+    jobs = parts.build_jobs()
+    jobs.apply_feedback()
+    jobs.sort_out_mail()
     parts.database.dispose()
 
 
@@ -221,12 +222,12 @@ def test_the_same_report_over_many_connections_counts_once(
     send(worker, watch)
     (row,) = read_deliveries(worker.parts.sessions)
     said = Feedback("brevo", "one", K.HARD_BOUNCE, watch.now, row.id, text="550 no")
-    new: list[int] = []
+    taken: list[None] = []
 
     def take() -> None:
         ready.wait()
         with worker.parts.sessions() as session:
-            new.append(feedback.take(session, [said], watch.now))
+            taken.append(feedback.take(session, said, watch.now))
 
     threads = [threading.Thread(target=take) for _ in range(8)]
     for thread in threads:
@@ -234,7 +235,9 @@ def test_the_same_report_over_many_connections_counts_once(
     for thread in threads:
         thread.join(30)
 
-    assert sorted(new) == [0] * 7 + [1]
+    with worker.parts.sessions() as session:
+        kept = session.scalars(select(KeptFeedback.kind)).all()
+    assert (len(taken), kept) == (8, [K.HARD_BOUNCE])
     assert read_people(worker.parts.sessions) == ["bounced"]
 
 
@@ -377,7 +380,7 @@ def test_who_is_erased_while_a_report_is_taken_leaves_no_words(
     said = Feedback("brevo", "one", kind, now, delivery_id=1, text=words)
 
     def take(session: Session) -> None:
-        feedback.take(session, [said], now)
+        feedback.take(session, said, now)
 
     def erase(session: Session) -> None:
         reader = session.get_one(Subscriber, 1)
@@ -410,6 +413,33 @@ def run_beside(
             beside = pool.submit(run_second)
             wait([beside], 0.3)
         beside.result(30)
+
+
+def test_refusal_and_report_about_one_address_do_not_lock_each_other_out(
+    sessions: Sessions, now: datetime
+) -> None:
+    """Whoever holds the person suppresses the address next, and a worker does so, too."""
+    with sessions() as session:
+        (person,) = add_people(session, 1, now)
+        key = person.address_key
+    start_letter(sessions, now)
+    (mail,) = claim(sessions, now)
+
+    def refuse() -> None:
+        with sessions() as session:
+            feedback.note_refusal(session, mail, "rcpt", 550, "550 5.1.1 no such user", now)
+
+    with ThreadPoolExecutor(1) as pool:
+        with sessions() as session:
+            hold_people(session, [key])
+            beside = pool.submit(refuse)
+            wait([beside], 0.3)
+            suppress(session, key, Scope.EVERYTHING, "bounced 5.1.1", now)
+        beside.result(30)
+
+    assert read_people(sessions) == ["bounced"]
+    with sessions() as session:
+        assert session.scalars(select(Suppression.reason)).all() == ["bounced 5.1.1"]
 
 
 def test_mail_that_never_turns_up_does_not_fill_the_queue(
@@ -465,7 +495,7 @@ def test_soft_bounces_over_months_end_only_when_they_come_thick(
 def tell(sessions: Sessions, kind: FeedbackKind, delivery_id: int, at: datetime) -> None:
     said = Feedback("brevo", f"{kind} {delivery_id}", kind, at, delivery_id)
     with sessions() as session:
-        feedback.take(session, [said], at)
+        feedback.take(session, said, at)
 
 
 def read_people(sessions: Sessions) -> list[str]:

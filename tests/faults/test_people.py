@@ -23,9 +23,9 @@ from mailer.usecases import newsletters, sending, subscriptions
 from mailer.usecases.consents import Trace
 from mailer.usecases.setup import set_up
 from mailer.worker.claims import Pace
-from mailer.worker.timetable import Timetable
+from mailer.worker.timetable import Jobs
 from tests.faults.workers import add_readers
-from tests.letters import BASE_URL, WHO, add_letter, read_newsletter, start_letter
+from tests.letters import BASE_URL, GRACE, WHO, add_letter, read_newsletter, start_letter
 from tests.people import add_people
 from tests.usecases.test_preparing import add_event, start_digest
 from tests.worker.engines import run_round
@@ -198,11 +198,11 @@ def test_template_that_breaks_pauses_its_newsletter_and_nothing_else(
     broken.parent.mkdir()
     broken.write_text("{% for one in range(3) %}{{ one / 0 }}{% endfor %}", encoding="utf-8")
 
-    tick(sessions, Renderer(tmp_path), now)
+    tick(sessions, Renderer(BASE_URL, tmp_path), now)
     broken_off = read_newsletter(sessions, letter.id)
     with sessions() as session:
         sending.resume(session, get_newsletter(session, letter.id), WHO, now)
-    tick(sessions, Renderer(), now)
+    tick(sessions, Renderer(BASE_URL), now)
     mended = read_newsletter(sessions, letter.id)
 
     assert (broken_off.state, bool(broken_off.reason)) == ("paused", True)
@@ -211,4 +211,4 @@ def test_template_that_breaks_pauses_its_newsletter_and_nothing_else(
 
 
 def tick(sessions: Sessions, renderer: Renderer, now: datetime) -> None:
-    Timetable(sessions, renderer, BASE_URL, clock.fixed(now)).move_newsletters()
+    Jobs(sessions, renderer, clock.fixed(now), GRACE).move_newsletters()

@@ -9,7 +9,6 @@ import pytest
 
 from mailer import clock
 from mailer.domain.consent import SubscriberState
-from mailer.domain.newsletter import GRACE
 from mailer.domain.pausing import NOT_PREPARED
 from mailer.message import press
 from mailer.providers.memory import MemorySender
@@ -47,9 +46,9 @@ def test_template_that_takes_too_much_pauses_its_newsletter_and_nothing_else(
         start_letter(sessions, now)  # written by our own template
         with sessions() as session:
             letter = add_letter(session, now)
-            newsletters.approve(session, letter, None, WHO, now - GRACE)
+            newsletters.approve(session, letter, None, WHO, now, grace=timedelta())
 
-        service.parts.build_timetable().move_newsletters()
+        service.parts.build_jobs().move_newsletters()
         run_round(sessions, sender, now)
 
         with sessions() as session:

@@ -18,8 +18,8 @@ from mailer.storage.newsletters import Newsletter
 from mailer.storage.plans import get_plan
 from mailer.usecases import newsletters
 from mailer.usecases.setup import set_up
-from mailer.worker.timetable import Timetable
-from tests.letters import BASE_URL, WHO, add_letter, read_newsletter
+from mailer.worker.timetable import Jobs
+from tests.letters import BASE_URL, GRACE, WHO, add_letter, read_newsletter
 from tests.people import add_people
 from tests.worker.engines import run_round
 from tests.worker.ledger import read_deliveries
@@ -28,10 +28,10 @@ from tests.worker.ledger import read_deliveries
 def tick(sessions: Sessions, moments: Iterable[datetime]) -> None:
     """The clock shows these, one after the other, and each time everything due is done."""
     for moment in moments:
-        timetable = Timetable(sessions, Renderer(), BASE_URL, clock.fixed(moment))
-        timetable.make_issues()
-        timetable.move_newsletters()
-        timetable.sort_out_mail()
+        jobs = Jobs(sessions, Renderer(BASE_URL), clock.fixed(moment), GRACE)
+        jobs.make_issues()
+        jobs.move_newsletters()
+        jobs.sort_out_mail()
 
 
 def steps(first: datetime, last: datetime, minutes: int) -> list[datetime]:
@@ -43,7 +43,7 @@ def schedule_letter(sessions: Sessions, at: datetime, now: datetime) -> int:
     with sessions() as session:
         add_people(session, 3, now)
         letter = add_letter(session, now)
-        newsletters.approve(session, letter, at, WHO, now)
+        newsletters.approve(session, letter, at, WHO, now, grace=GRACE)
         return letter.id
 
 

@@ -101,10 +101,10 @@ def crash(worker: Installation, point: str) -> None:
 
 def send_to_the_end(worker: Installation, newsletter_id: int, *, patience: float = 30) -> None:
     """Run a worker until nothing more happens by itself; the wait for lost answers is cut short."""
-    sessions, timetable = worker.parts.sessions, worker.parts.build_timetable()
+    sessions, jobs = worker.parts.sessions, worker.parts.build_jobs()
 
     def is_done() -> bool:
-        timetable.sort_out_mail()
+        jobs.sort_out_mail()
         let_waiting_end(sessions)
         return is_sent(sessions, newsletter_id)
 

@@ -35,8 +35,8 @@ from mailer.usecases import feedback, sending, subscriptions
 from mailer.usecases.consents import Trace
 from mailer.worker.claims import Pace
 from mailer.worker.engine import Engine
-from mailer.worker.timetable import Timetable
-from tests.letters import BASE_URL, WHO
+from mailer.worker.timetable import Jobs
+from tests.letters import BASE_URL, GRACE, WHO
 from tests.worker.engines import build_engine
 
 _S = DeliveryState
@@ -147,7 +147,7 @@ class World:
         key = known[number % len(known)]
         said = Feedback("world", f"{kind} {key}", kind, self.now, key)
         with self.sessions() as session:
-            feedback.take(session, [said], self.now)
+            feedback.take(session, said, self.now)
         self._note_reports()
 
     def _note_reports(self) -> None:
@@ -187,10 +187,10 @@ class World:
         if self.worker._must_mend:
             self.worker.mend()  # its loop looks every second whether the database is back
         self.now += length
-        timetable = Timetable(self.sessions, Renderer(), BASE_URL, lambda: self.now)
-        timetable.move_newsletters()
-        timetable.apply_feedback()
-        timetable.sort_out_mail()
+        jobs = Jobs(self.sessions, Renderer(BASE_URL), lambda: self.now, GRACE)
+        jobs.move_newsletters()
+        jobs.apply_feedback()
+        jobs.sort_out_mail()
         self._note_reports()
         self._expect_nothing_left_of_cancelled_ones()
 

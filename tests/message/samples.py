@@ -30,9 +30,12 @@ from mailer.domain.content import (
 from mailer.domain.digest import Digest, Reader, Role, Run, Section, SectionKind
 from mailer.domain.texts import Text, Texts, TextState
 from mailer.domain.when import When
+from mailer.message import render
 from mailer.message.values import Frame
 
 LANGUAGES = ("en", "cs", "uk", "ar")
+KINDS = render.TRANSACTIONAL | {"digest", "letter"}
+PARTS = ("subject.txt", "preheader.txt", "body.html", "body.txt")
 BASE_URL = "https://news.migact.example"
 TZ = "Europe/Prague"
 NOW = datetime(2027, 5, 6, 7, 0, tzinfo=UTC)
@@ -57,7 +60,7 @@ def texts(**by_lang: str) -> Texts:
 
 def frame(lang: str = "en") -> Frame:
     versions = {code: f"{BASE_URL}/{code}/issues/may" for code in LANGUAGES}
-    return Frame(ASSOCIATION, lang, BASE_URL, f"{BASE_URL}/{lang}/issues/may", versions)
+    return Frame(ASSOCIATION, lang, f"{BASE_URL}/{lang}/issues/may", versions)
 
 
 def digest_for(lang: str, *content_languages: str) -> Digest:

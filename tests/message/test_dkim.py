@@ -26,7 +26,7 @@ from mailer.message.slots import PREFERENCES, UNSUBSCRIBE
 from mailer.message.splice import cut
 from mailer.message.values import Envelope, Person, Rendered
 from mailer.sections.dkim import Dkim
-from tests.message.samples import LETTER, TRANSACTIONAL, TZ, digest_for, frame
+from tests.message.samples import BASE_URL, LETTER, TRANSACTIONAL, TZ, digest_for, frame
 
 BASE = "https://news.example.org"
 ENVELOPE = Envelope(
@@ -121,7 +121,7 @@ def read_tags(signed: bytes) -> Mapping[bytes, bytes]:
 
 
 def letters_of_every_kind() -> dict[str, bytes]:
-    renderer = Renderer()
+    renderer = Renderer(BASE_URL)
     letters = {
         "digest": built(renderer.digest(digest_for("uk", "cs"), frame("uk"), tz=TZ)),
         "letter": built(renderer.letter(LETTER, "مرحبًا", "", frame("ar"))),

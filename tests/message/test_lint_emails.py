@@ -4,24 +4,24 @@ from dataclasses import replace
 
 import pytest
 
-from mailer.i18n import INTERFACE, get_language
+from mailer.i18n import INTERFACE, Words, get_language
 from mailer.message.contrast import contrast, dark_scheme
-from mailer.message.finding import SENTENCES, Finding, Level
+from mailer.message.fault import SENTENCES, Fault, Level
 from mailer.message.lint import SIZE_BLOCK, SIZE_WARN, lint, wire_size
 from mailer.message.plain import lay_out
 from mailer.message.render import Renderer
 from mailer.message.slots import UNSUBSCRIBE
 from mailer.message.values import Rendered
-from tests.message.samples import LETTER, frame
+from tests.message.samples import BASE_URL, LETTER, frame
 
-SOUND = Renderer().letter(LETTER, "We have a new home", "", frame("en"))
-ARABIC = Renderer().letter(
+SOUND = Renderer(BASE_URL).letter(LETTER, "We have a new home", "", frame("en"))
+ARABIC = Renderer(BASE_URL).letter(
     "انتقلنا إلى مكتب جديد. نلتقي يوم الخميس القادم في المساء.", "مرحبًا", "", frame("ar")
 )
 
 
 def rules(rendered: Rendered) -> list[str]:
-    return sorted({finding.rule for finding in lint(rendered, is_bulk=True)})
+    return sorted({fault.rule for fault in lint(rendered, is_bulk=True)})
 
 
 def spoil(before: str, after: str, letter: Rendered = SOUND) -> Rendered:
@@ -154,7 +154,7 @@ def test_lint_asks_newsletters_only_for_the_links_to_leave() -> None:
     )
 
     assert rules(without) == ["unsubscribe-missing"]
-    assert lint(without) == []
+    assert lint(without, is_bulk=False) == []
 
 
 @pytest.mark.parametrize(
@@ -178,24 +178,24 @@ def test_wire_size_is_the_larger_of_decoded_and_encoded(html: str, size: int) ->
     assert wire_size(html) == size
 
 
-def test_findings_come_worst_first_and_once() -> None:
+def test_faults_come_worst_first_and_once() -> None:
     broken = replace(SOUND, preheader="", text=f"{SOUND.text}\n{{{{ a }}}} {{{{ a }}}}\n")
 
-    assert lint(broken) == [
-        Finding(Level.BLOCK, "placeholder", "{{"),
-        Finding(Level.BLOCK, "placeholder", "}}"),
-        Finding(Level.WARN, "preheader-empty"),
+    assert lint(broken, is_bulk=False) == [
+        Fault(Level.BLOCK, "placeholder", "{{"),
+        Fault(Level.BLOCK, "placeholder", "}}"),
+        Fault(Level.WARN, "preheader-empty"),
     ]
 
 
 @pytest.mark.parametrize("lang", INTERFACE)
 def test_every_rule_has_a_sentence(lang: str) -> None:
-    fault = Finding(Level.BLOCK, "wrapper").sentence(lang)
+    words = Words(lang)
 
-    said = {Finding(Level.BLOCK, rule).sentence(lang) for rule in SENTENCES}
+    said = {words.say(Fault(Level.BLOCK, rule).message) for rule in SENTENCES}
 
     assert len(said) == len(SENTENCES)
-    assert fault not in said
+    assert words.say(Fault(Level.BLOCK, "wrapper").message) not in said
 
 
 @pytest.mark.parametrize(

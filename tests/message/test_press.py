@@ -15,7 +15,7 @@ from mailer.domain.errors import NotNow, Refused
 from mailer.message import press
 from mailer.message.press import Press
 from mailer.message.render import Renderer
-from tests.message.samples import frame
+from tests.message.samples import BASE_URL, frame
 
 GOOD, NAMES = "Hello {{ name }}", {"name": "Ana", "chrome": {"lang": "cs", "dir": "ltr"}}
 COMPUTING = 1.0
@@ -133,7 +133,7 @@ def test_templates_of_a_letter_share_its_time(
 
 
 def test_renderer_gives_a_letter_s_templates_the_same_context(tmp_path: Path) -> None:
-    renderer, given = Renderer(tmp_path), list[Mapping[str, Any]]()
+    renderer, given = Renderer(BASE_URL, tmp_path), list[Mapping[str, Any]]()
     write_one = renderer._write
 
     def note(name: str, context: Mapping[str, Any]) -> str:

@@ -133,14 +133,6 @@ def test_unsubscribe_address_reaches_the_spliced_letter():
     assert spliced.count(b"<mailto:leave@example.org?") == 1
 
 
-def test_size_is_that_of_the_letter():
-    letter = Rendered("", "", UKRAINIAN * 100 + UNSUBSCRIBE, ENGLISH * 100, "uk")
-
-    pieces = cut(letter, ENVELOPE, base_url=BASE)
-
-    assert pieces.size == len(build(letter, ENVELOPE, PERSON, base_url=BASE))
-
-
 @pytest.mark.parametrize(
     ("field", "value", "error"),
     [

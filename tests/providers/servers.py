@@ -89,6 +89,18 @@ class FickleSmtp(ScriptedSmtp):
                 talk.request.shutdown(socket.SHUT_RDWR)
 
 
+class PickySmtp(ScriptedSmtp):
+    """Gives `answer` to every MAIL as long as there is one: it takes nothing from this sender."""
+
+    def __init__(self, answer: str, extensions: Sequence[str] = PIPELINING) -> None:
+        self.answer = answer
+        super().__init__(extensions=extensions)
+
+    def reply_to(self, talk: Conversation, line: str) -> str:
+        usual = super().reply_to(talk, line)
+        return self.answer if line.startswith("MAIL") and self.answer else usual
+
+
 class GatheringSmtp(ScriptedSmtp):
     """Answers the first mails only when `count` of them are there at the same time."""
 

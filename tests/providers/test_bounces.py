@@ -45,7 +45,7 @@ def identify(text: str) -> int | None:
     return read_message_id(text, SECRET)
 
 
-def read(message: bytes) -> list[Feedback]:
+def read(message: bytes) -> Feedback | None:
     return read_bounce(message, identify, LATER)
 
 
@@ -60,8 +60,9 @@ def recipient(action: str, status: str = "", words: str = "", address: str = "a@
     )
 
 
-def kinds(message: bytes) -> list[tuple[K, str]]:
-    return [(feedback.kind, feedback.status) for feedback in read(message)]
+def judge(message: bytes) -> tuple[K, str] | None:
+    said = read(message)
+    return (said.kind, said.status) if said else None
 
 
 @pytest.mark.parametrize(
@@ -79,37 +80,34 @@ def kinds(message: bytes) -> list[tuple[K, str]]:
     ],
 )
 def test_bounce_is_read_from_what_each_server_writes(sample: str, kind: K, status: str) -> None:
-    feedbacks = read(read_sample(sample, OURS))
+    said = read(read_sample(sample, OURS))
 
-    assert [(one.kind, one.status, one.delivery_id) for one in feedbacks] == [(kind, status, 77)]
+    assert said
+    assert (said.kind, said.status, said.delivery_id) == (kind, status, 77)
 
 
 def test_bounce_carries_the_words_of_the_server_and_no_address_to_act_upon() -> None:
-    feedbacks = read(read_sample("postfix", OURS))
-
-    assert feedbacks == [
-        Feedback(
-            provider="mail",
-            event_id="77-hard_bounce",
-            kind=K.HARD_BOUNCE,
-            at=datetime(2026, 11, 26, 8, 0, 7, tzinfo=UTC),
-            delivery_id=77,
-            status="5.1.1",
-            text="550 5.1.1 <reader@example.net>: Recipient address rejected: User unknown",
-        )
-    ]
+    assert read(read_sample("postfix", OURS)) == Feedback(
+        provider="mail",
+        event_id="77-hard_bounce",
+        kind=K.HARD_BOUNCE,
+        at=datetime(2026, 11, 26, 8, 0, 7, tzinfo=UTC),
+        delivery_id=77,
+        status="5.1.1",
+        text="550 5.1.1 <reader@example.net>: Recipient address rejected: User unknown",
+    )
 
 
 @pytest.mark.parametrize("sample", ["vacation", "own", "report-about-report"])
 def test_answers_and_loops_are_no_bounces(sample: str) -> None:
     """RFC 3834, F42: a holiday greeting, our own mail coming round, a report about a report."""
-    assert read(read_sample(sample, OURS)) == []
+    assert read(read_sample(sample, OURS)) is None
 
 
 @pytest.mark.parametrize("sample", [*SYSTEMS, "postfix-delayed", "exim-text", "full", "complaint"])
 def test_bounce_that_anybody_could_have_written_is_not_believed(sample: str) -> None:
     """A51: without a signature of ours nothing changes, whatever the mail says."""
-    assert read(read_sample(sample, FORGED)) == []
+    assert read(read_sample(sample, FORGED)) is None
 
 
 def test_return_path_names_the_mail_when_no_copy_came_back() -> None:
@@ -117,22 +115,23 @@ def test_return_path_names_the_mail_when_no_copy_came_back() -> None:
         recipient("failed", "5.1.1"), to=return_path("bounces@example.org", OURS), message_id=""
     )
 
-    assert kinds(bare) == [(K.HARD_BOUNCE, "5.1.1")]
+    assert judge(bare) == (K.HARD_BOUNCE, "5.1.1")
 
 
 @pytest.mark.parametrize("header", ["Delivered-To", "X-Original-To", "Envelope-To"])
 def test_return_path_is_found_where_the_last_server_noted_it(header: str) -> None:
     note = f"{header}: {return_path('bounces@example.org', OURS)}\n".encode()
 
-    assert kinds(note + report(recipient("failed", "5.1.1"), message_id="")) == [
-        (K.HARD_BOUNCE, "5.1.1")
-    ]
+    assert judge(note + report(recipient("failed", "5.1.1"), message_id="")) == (
+        K.HARD_BOUNCE,
+        "5.1.1",
+    )
 
 
 def test_line_with_which_mail_servers_begin_a_pipe_is_no_hindrance() -> None:
     piped = b"From MAILER-DAEMON  Thu Nov 26 08:00:07 2026\r\n" + read_sample("postfix", OURS)
 
-    assert kinds(piped) == [(K.HARD_BOUNCE, "5.1.1")]
+    assert judge(piped) == (K.HARD_BOUNCE, "5.1.1")
 
 
 def test_letters_of_another_alphabet_are_no_hindrance() -> None:
@@ -140,16 +139,17 @@ def test_letters_of_another_alphabet_are_no_hindrance() -> None:
     address = b"MAILER-DAEMON@qmail.example.net"
     mail = read_sample("qmail", OURS).replace(address, b"B\xf6ser Geist <%b>" % address)
 
-    assert kinds(mail) == [(K.HARD_BOUNCE, "5.1.1")]
+    assert judge(mail) == (K.HARD_BOUNCE, "5.1.1")
 
 
 @pytest.mark.parametrize("header", ["In-Reply-To", "References"])
 def test_thread_names_the_mail_when_its_copy_has_lost_its_id(header: str) -> None:
     note = f"{header}: <1@elsewhere.example>\r\n {OURS}\r\n".encode()
 
-    assert kinds(note + report(recipient("failed", "5.1.1"), message_id="<2@b.example>")) == [
-        (K.HARD_BOUNCE, "5.1.1")
-    ]
+    assert judge(note + report(recipient("failed", "5.1.1"), message_id="<2@b.example>")) == (
+        K.HARD_BOUNCE,
+        "5.1.1",
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_best_fate_counts_where_an_address_leads_to_several(
 ) -> None:
     blocks = [recipient(*said.split()) for said in recipients]
 
-    assert kinds(report(*blocks)) == [kind]
+    assert judge(report(*blocks)) == kind
 
 
 def test_address_that_leads_to_a_dead_one_is_not_dead_itself() -> None:
@@ -174,21 +174,21 @@ def test_address_that_leads_to_a_dead_one_is_not_dead_itself() -> None:
 
     forwarded = f"Original-Recipient: rfc822;reader@example.net\n{block}"
 
-    assert kinds(report(forwarded)) == [(K.SOFT_BOUNCE, "5.1.1")]
+    assert judge(report(forwarded)) == (K.SOFT_BOUNCE, "5.1.1")
 
 
 @pytest.mark.parametrize("said", ["not-spam", "auth-failure", "virus", "other", ""])
 def test_report_of_another_kind_is_no_complaint(said: str) -> None:
     sample = read_sample("complaint", OURS).replace(b"Feedback-Type: abuse", b"Feedback-Type: %b")
 
-    assert read(sample.replace(b"%b", said.encode())) == []
+    assert read(sample.replace(b"%b", said.encode())) is None
 
 
 @pytest.mark.parametrize("said", [b"fraud", b" Abuse"])
 def test_complaint_is_read_from_its_type(said: bytes) -> None:
     sample = read_sample("complaint", OURS).replace(b"Type: abuse", b"Type: " + said)
 
-    assert kinds(sample) == [(K.COMPLAINT, "")]
+    assert judge(sample) == (K.COMPLAINT, "")
 
 
 @pytest.mark.parametrize(
@@ -206,23 +206,26 @@ def test_complaint_is_read_from_its_type(said: bytes) -> None:
 def test_moment_is_the_one_that_the_mail_gives_if_that_can_be(date: str, at: datetime) -> None:
     mail = report(recipient("failed", "5.1.1")).decode()
 
-    feedbacks = read(mail.replace("Thu, 26 Nov 2026 08:00:00 +0000", date).encode())
+    said = read(mail.replace("Thu, 26 Nov 2026 08:00:00 +0000", date).encode())
 
-    assert [feedback.at for feedback in feedbacks] == [at]
+    assert said
+    assert said.at == at
 
 
 def test_same_thing_said_again_is_the_same_event() -> None:
     first = read(read_sample("postfix", OURS))
     again = read(read_sample("gmail", OURS))
 
-    assert {one.event_id for one in [*first, *again]} == {"77-hard_bounce"}
+    assert first
+    assert again
+    assert first.event_id == again.event_id == "77-hard_bounce"
 
 
 def test_only_the_beginning_of_a_huge_mail_is_read() -> None:
     small = read_sample("postfix", OURS)
 
     assert read(small + b"x" * 20_000_000) == read(small)
-    assert read(b"X-Padding: " + b"x" * LARGEST + b"\r\n" + small) == []
+    assert read(b"X-Padding: " + b"x" * LARGEST + b"\r\n" + small) is None
 
 
 @pytest.mark.parametrize(
@@ -245,7 +248,7 @@ def test_only_the_beginning_of_a_huge_mail_is_read() -> None:
 def test_mail_that_was_made_to_keep_us_busy_is_put_aside(hostile: bytes) -> None:
     began = process_time()
 
-    assert read(hostile) == []
+    assert read(hostile) is None
     assert process_time() - began < 2
 
 
@@ -259,6 +262,6 @@ def test_no_damage_on_the_way_makes_the_reader_stumble(data: st.DataObject, samp
     length = data.draw(st.integers(0, 200))
     damage = data.draw(st.binary(max_size=40))
 
-    feedbacks = read(whole[:at] + damage + whole[at + length :])
+    said = read(whole[:at] + damage + whole[at + length :])
 
-    assert {feedback.delivery_id for feedback in feedbacks} <= {77}
+    assert said is None or said.delivery_id == 77

@@ -1,15 +1,17 @@
 """The box that bounces come back to, on a real server: what is read of it, and that all of it
 stays as it was."""
 
+from collections.abc import Callable
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from mailer.providers import mailbox
 from mailer.providers.bounces import LARGEST
-from mailer.providers.mailbox import MailboxDown, open_mailbox
+from mailer.providers.mailbox import MailboxDown, MailWithheld, open_mailbox
 from mailer.sections.mail import Bounces
-from tests.mailboxes import Dovecot
+from tests.mailboxes import Dovecot, silent_imap
 from tests.sinks import free_port
 
 MAIL = b"Subject: Hello\r\n\r\nGood news.\r\n"
@@ -62,6 +64,40 @@ def test_mail_that_somebody_deleted_meanwhile_is_empty(dovecot: Dovecot, owner: 
 
     with open_mailbox(configure(dovecot, owner)) as box:
         assert box.read(7) == b""
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda file: file.chmod(0), "Internal error"),  # it says no
+        (lambda file: file.write_bytes(b"cut"), "EOF"),  # it hangs up
+    ],
+    ids=["unreadable", "broken"],
+)
+def test_mail_that_the_server_cannot_read_is_told_from_a_box_that_is_shut(
+    dovecot: Dovecot, owner: str, damage: Callable[[Path], object], said: str
+) -> None:
+    dovecot.put(owner, MAIL, b"Subject: Broken\r\n\r\nHello\r\n" * 9)
+    config = configure(dovecot, owner)
+    assert len(read_all(config)) == 2
+    damage(dovecot.find_file(owner, b"Broken"))
+
+    with open_mailbox(config) as box, pytest.raises(MailWithheld, match=said):
+        box.read(2)
+    with open_mailbox(config) as box:
+        assert box.read(1) == MAIL
+
+
+def test_silence_is_no_answer_about_a_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailbox, "TIMEOUT", 0.3)
+    with (
+        silent_imap() as section,
+        open_mailbox(Bounces.model_validate(section)) as box,
+        pytest.raises(MailboxDown) as down,
+    ):
+        box.read(1)
+
+    assert type(down.value) is MailboxDown
 
 
 def test_long_box_is_listed_stretch_by_stretch(

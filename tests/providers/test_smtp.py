@@ -5,10 +5,9 @@ import time
 import pytest
 from pydantic import SecretStr
 
-from mailer.providers import smtp_session
+from mailer.providers import smtp_doors
 from mailer.providers.base import Fate, Mail, Outcome, ProviderDown
 from mailer.providers.smtp import DOT_SECONDS, SmtpSender
-from mailer.providers.smtp_session import QUIT_SECONDS
 from mailer.sections.mail import Smtp
 from tests.providers.mails import ACCEPTED, CONTENT, Ending, a_mail, endings, several
 from tests.providers.senders import PIPELINING, plain, sender_to
@@ -122,8 +121,7 @@ def test_commit_that_fails_leaves_nothing_sent() -> None:
 @pytest.mark.parametrize(
     ("answers", "fate"),
     [
-        ({"MAIL": "550 5.7.1 no"}, (Fate.REFUSED, "mail", 550)),
-        ({"MAIL": "451 later"}, (Fate.RETRY, "mail", 451)),
+        ({"MAIL": "552 5.3.4 too big"}, (Fate.UNFIT, "mail", 552)),
         ({"RCPT": "550 5.1.1 who"}, (Fate.REFUSED, "rcpt", 550)),
         ({"RCPT": "450 greylisted"}, (Fate.RETRY, "rcpt", 450)),
         ({"DATA": "554 no"}, (Fate.REFUSED, "data", 554)),
@@ -243,6 +241,43 @@ def test_answer_about_the_server_spends_nobodys_attempt(
     assert work.left == [1, 2]
 
 
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("550 5.7.60 not allowed to send as", "takes no mail from news@example.org:"),
+        ("553 5.1.7 bad sender", "takes no mail from news@example.org:"),
+        ("552 5.2.2 your mailbox is full", "takes no mail from news@example.org:"),
+        ("555 5.5.4 no such parameter", "takes no mail from news@example.org:"),
+        ("450 4.1.8 your domain is not found", "answered"),
+        ("451 4.7.1 slow down", "answered"),
+        ("452 4.3.1 insufficient storage", "answered"),
+    ],
+)
+def test_refusal_before_a_reader_is_named_spends_nobodys_attempt(
+    extensions: tuple[str, ...], answer: str, said: str
+) -> None:
+    with scripted_smtp({"MAIL": answer}, extensions) as server, sender_to(server.port) as sender:
+        work, down = try_to_hand_over(sender, several(3))
+
+    assert down is not None
+    assert (down.code, down.text) == (int(answer[:3]), f"The mail server {said} {answer}")
+    assert work.commits == []
+    assert work.left == [1, 2, 3]
+
+
+@BOTH_WAYS
+def test_refusal_of_the_sender_on_a_used_connection_is_asked_about_on_a_fresh_one(
+    extensions: tuple[str, ...],
+) -> None:
+    answers: dict[str, str | list[str]] = {"MAIL": ["250 ok", "503 5.5.1 nested MAIL", "250 ok"]}
+    with scripted_smtp(answers, extensions) as server, sender_to(server.port) as sender:
+        outcomes = hand_over(sender, several(3)).outcomes
+
+    assert endings(outcomes) == [ACCEPTED] * 3
+    assert server.verbs().count("CONNECT") == 2
+
+
 def test_outcomes_before_the_provider_went_down_stand() -> None:
     answers: dict[str, str | list[str]] = {
         "MAIL": ["250 ok", "250 ok", "421 enough"],
@@ -331,8 +366,6 @@ def test_server_that_comes_back_is_used_again() -> None:
     [
         (("-f", "RCPT"), (Fate.REFUSED, "rcpt", 500)),
         (("-r", "RCPT"), (Fate.RETRY, "rcpt", 450)),
-        (("-f", "MAIL"), (Fate.REFUSED, "mail", 500)),
-        (("-r", "MAIL"), (Fate.RETRY, "mail", 450)),
         (("-f", "DATA"), (Fate.REFUSED, "data", 500)),
         (("-r", "DATA"), (Fate.RETRY, "data", 450)),
         (("-f", "."), (Fate.REFUSED, "dot", 500)),
@@ -357,14 +390,23 @@ def test_every_fault_of_the_postfix_sink_has_its_fate(
     assert endings(outcomes) == [fate, fate]
 
 
-@pytest.mark.parametrize("command", ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA"])
-@pytest.mark.parametrize("option", ["-q", "-Q"])
-def test_postfix_sink_that_leaves_before_the_dot_is_down(option: str, command: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "command", "code"),
+    [
+        *[("-q", command, 0) for command in ("CONNECT", "EHLO", "MAIL", "RCPT", "DATA")],
+        *[("-Q", command, 421) for command in ("CONNECT", "EHLO", "MAIL", "RCPT", "DATA")],
+        ("-r", "MAIL", 450),
+        ("-f", "MAIL", 500),
+    ],
+)
+def test_postfix_sink_that_leaves_or_takes_no_sender_is_down(
+    option: str, command: str, code: int
+) -> None:
     with smtp_sink(option, command) as sink, sender_to(sink.port) as sender:
         work, down = try_to_hand_over(sender, [a_mail()])
 
     assert down is not None
-    assert down.code == (421 if option == "-Q" else 0)
+    assert down.code == code
     assert work.commits == []
 
 
@@ -407,11 +449,11 @@ def test_dot_is_given_the_ten_minutes_of_the_standard() -> None:
 
 
 def test_farewell_is_waited_for_five_seconds() -> None:
-    assert QUIT_SECONDS == 5
+    assert smtp_doors.QUIT_SECONDS == 5
 
 
 def test_farewell_that_never_comes_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp_session, "QUIT_SECONDS", 0.2)
+    monkeypatch.setattr(smtp_doors, "QUIT_SECONDS", 0.2)
     with scripted_smtp({"QUIT": SILENCE}, PIPELINING) as server:
         config = Smtp(host="127.0.0.1", port=server.port, security="none", reply_seconds=60)
         sender = SmtpSender(config)

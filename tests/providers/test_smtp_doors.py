@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from mailer.providers import smtp_doors, smtp_session
+from mailer.providers import smtp_doors
 from mailer.providers.base import Fate
 from mailer.providers.smtp import SmtpSender
 from tests.providers.mails import a_mail, several
 from tests.providers.senders import PIPELINING, plain, sender_to
 from tests.providers.servers import LimitedSmtp, run
-from tests.providers.works import FakeWork, hand_over, try_to_hand_over
+from tests.providers.works import Commit, FakeWork, hand_over, try_to_hand_over
 from tests.sinks import (
     DROP,
     SILENCE,
@@ -68,7 +68,6 @@ def test_lost_connection_takes_no_other_with_it() -> None:
 
 def test_goodbyes_that_are_not_answered_slow_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """F16: each connection is left after two mails, and no QUIT is ever answered."""
-    monkeypatch.setattr(smtp_session, "QUIT_SECONDS", 1)
     monkeypatch.setattr(smtp_doors, "QUIT_SECONDS", 1)
     with scripted_smtp({"QUIT": SILENCE}, PIPELINING) as server:
         sender = SmtpSender(plain(server.port, connections=2, messages_per_connection=2))
@@ -83,7 +82,6 @@ def test_goodbyes_that_are_not_answered_slow_nobody(monkeypatch: pytest.MonkeyPa
 
 
 def test_only_so_many_wait_for_the_answer_to_their_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp_session, "QUIT_SECONDS", 1)
     monkeypatch.setattr(smtp_doors, "QUIT_SECONDS", 1)
     monkeypatch.setattr(smtp_doors, "MOST_GOODBYES", 3)
     with scripted_smtp({"QUIT": SILENCE}, PIPELINING) as server:
@@ -106,6 +104,31 @@ def test_door_that_nobody_waits_for_holds_up_nobody() -> None:
 
     assert work.fates == [Fate.ACCEPTED] * 30
     assert took < 1
+
+
+def test_connection_that_is_still_on_its_way_is_waited_for() -> None:
+    """The next mail comes while the only connection there may be is being opened."""
+
+    class IsSlowTheSecondTime(ScriptedSmtp):
+        def reply_to(self, talk: Conversation, line: str) -> str:
+            if (talk.number, line) == (2, "CONNECT"):
+                time.sleep(0.2)
+            return super().reply_to(talk, line)
+
+    def fail(commit: Commit) -> None:
+        if commit.ended:
+            raise OSError("the database is gone")
+
+    with (
+        run(IsSlowTheSecondTime(extensions=PIPELINING)) as server,
+        sender_to(server.port, messages_per_connection=1, reply_seconds=5) as sender,
+    ):
+        with pytest.raises(OSError, match="the database is gone"):
+            sender.send(FakeWork(several(2), during=fail))
+        work = hand_over(sender, several(2))
+
+    assert work.left == []
+    assert work.fates == [Fate.ACCEPTED] * 2
 
 
 def test_one_refused_door_among_several_is_not_the_end() -> None:

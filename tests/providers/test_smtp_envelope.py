@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.providers.base import Fate, Mail, Outcome
-from mailer.providers.smtp_envelope import commands, fault_of, final_dot, limit_of, stuffed
+from mailer.providers.smtp_envelope import (
+    commands,
+    fate_at_mail,
+    fault_of,
+    final_dot,
+    limit_of,
+    stuffed,
+)
 from tests.providers.mails import CONTENT, a_mail
 
 NEEDS_UTF8 = "The address needs SMTPUTF8, which the mail server does not offer."
@@ -212,3 +219,35 @@ def test_wrapped_message_ends_at_its_own_dot_only(lines: list[bytes], has_end: b
     unstuffed = body.replace(b"\r\n.", b"\r\n") + b"\r\n"
     assert after == b""
     assert unstuffed[2:] == (content if content[-2:] in (b"", b"\r\n") else content + b"\r\n")
+
+
+PLAIN, UNICODE, EIGHT_BIT = a_mail(), a_mail(1, "jiří@example.org"), a_mail(content=b"\xc3\xa1\r\n")
+
+
+@pytest.mark.parametrize(
+    ("mail", "code", "text", "fate"),
+    [
+        (PLAIN, 552, "message size exceeds fixed maximum", Fate.UNFIT),
+        (PLAIN, 552, "5.3.4 too big", Fate.UNFIT),
+        (PLAIN, 554, "5.3.4 too big", Fate.UNFIT),
+        (PLAIN, 550, "5.2.3 longer than we allow", Fate.UNFIT),
+        (PLAIN, 552, "5.2.2 the mailbox of the sender is full", None),
+        (PLAIN, 452, "4.3.4 too big now", None),
+        (PLAIN, 452, "insufficient system storage", None),
+        (PLAIN, 555, "5.5.4 unsupported option: SIZE", None),
+        (PLAIN, 550, "5.6.7 no such letters", None),
+        (PLAIN, 550, "5.7.60 not allowed to send as", None),
+        (PLAIN, 553, "5.1.7 bad sender", None),
+        (UNICODE, 553, "5.6.7 no such letters", Fate.REFUSED),
+        (UNICODE, 555, "unsupported option: SMTPUTF8", Fate.REFUSED),
+        (UNICODE, 550, "5.1.8 bad sender's domain", None),
+        (UNICODE, 451, "4.6.7 not now", None),
+        (EIGHT_BIT, 504, "BODY=8BITMIME is not implemented", Fate.REFUSED),
+        (EIGHT_BIT, 554, "5.6.3 conversion needed", Fate.REFUSED),
+        (EIGHT_BIT, 501, "5.1.7 bad sender", None),
+    ],
+)
+def test_refusal_of_mail_is_about_this_one_only_where_it_speaks_of_size_or_letters(
+    mail: Mail, code: int, text: str, fate: Fate | None
+) -> None:
+    assert fate_at_mail(mail, code, text) is fate

@@ -19,6 +19,14 @@ def ends() -> Iterator[tuple[Session, socket.socket]]:
         yield session, far
 
 
+def is_open(session: Session) -> bool:
+    try:
+        session.write(b"NOOP\r\n")
+    except LineLostError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
     ("sent", "reply"),
     [
@@ -72,7 +80,7 @@ def test_line_that_is_not_smtp_ends_the_session(
         session.reply()
 
     assert str(lost.value) == "the answer was not SMTP"
-    assert not session.is_open
+    assert not is_open(session)
 
 
 def test_silence_ends_the_session(ends: tuple[Session, socket.socket]) -> None:
@@ -80,10 +88,10 @@ def test_silence_ends_the_session(ends: tuple[Session, socket.socket]) -> None:
     far.sendall(b"250-half a reply\r\n")
 
     with pytest.raises(LineLostError) as lost:
-        session.reply(0.05)
+        session.reply()
 
     assert str(lost.value) == "no answer (timed out)"
-    assert not session.is_open
+    assert not is_open(session)
 
 
 def test_trickle_does_not_stretch_the_wait(ends: tuple[Session, socket.socket]) -> None:
@@ -98,7 +106,7 @@ def test_trickle_does_not_stretch_the_wait(ends: tuple[Session, socket.socket]) 
     thread = threading.Thread(target=trickle)
     thread.start()
     with pytest.raises(LineLostError) as lost:
-        session.reply(0.2)
+        session.reply()
     done.set()
     thread.join()
 
@@ -127,7 +135,6 @@ def test_connection_is_given_away_open(ends: tuple[Session, socket.socket]) -> N
     session, far = ends
 
     given = session.detach()
-    session.quit()
     given.sendall(b"NOOP\r\n")
 
     assert far.recv(99) == b"NOOP\r\n"
@@ -157,7 +164,7 @@ def test_quit_closes_whatever_the_answer(
     session.quit()
 
     assert far.recv(99) == b"QUIT\r\n"
-    assert not session.is_open
+    assert not is_open(session)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailer.providers import smtp
+from mailer.providers import smtp, smtp_lines
 from mailer.providers.base import Fate, Mail, Outcome, ProviderDown
 from mailer.providers.smtp import SmtpSender
 from tests.providers.mails import numbered
@@ -92,7 +92,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 def haste(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trust the certificate, and wait for nothing very long."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
-    monkeypatch.setattr(smtp, "_LOOK_UP_SECONDS", 0.1)
+    monkeypatch.setattr(smtp_lines, "_LOOK_UP_SECONDS", 0.1)
     monkeypatch.setattr(smtp, "REFUSED_DOOR_SECONDS", 0.05)
 
 

@@ -3,9 +3,15 @@
 import pytest
 
 from mailer.providers.base import Fate, ProviderDown
-from tests.providers.mails import ACCEPTED, Ending, a_mail, endings, several
+from tests.providers.mails import ACCEPTED, CONTENT, Ending, a_mail, endings, several
 from tests.providers.senders import PIPELINING, sender_to
-from tests.providers.works import hand_over, try_to_hand_over
+from tests.providers.servers import PickySmtp, run
+from tests.providers.works import (
+    final_fates,
+    hand_over,
+    hand_over_in_rounds,
+    try_to_hand_over,
+)
 from tests.sinks import DROP, scripted_smtp, smtp_sink
 
 BOTH_WAYS = pytest.mark.parametrize("extensions", [PIPELINING, ()], ids=["pipelined", "lock-step"])
@@ -99,3 +105,50 @@ def test_postfix_sink_that_leaves_at_the_dot_has_not_taken_the_mail() -> None:
     assert down.code == 421
     assert endings(work.outcomes) == [(Fate.HELD, "dot", 421)]
     assert work.left == [2]
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("connections", [1, 4])
+@pytest.mark.parametrize(
+    "answer", ["451 4.7.1 slow down", "550 5.7.60 not as news", "421 4.3.2 no"]
+)
+def test_server_that_takes_nothing_from_our_address_spends_no_attempt_however_long(
+    extensions: tuple[str, ...], connections: int, answer: str
+) -> None:
+    mails = several(40)
+    with (
+        run(PickySmtp(answer, extensions)) as server,
+        sender_to(server.port, connections=connections) as sender,
+    ):
+        rounds = hand_over_in_rounds(sender, mails, rounds=30)
+        knocked = server.verbs().count("MAIL")
+        try_to_hand_over(sender, mails)
+        knocks = server.verbs().count("MAIL") - knocked
+        server.answer = ""
+        well = hand_over(sender, mails)
+
+    assert [work.outcomes for work in rounds] == [[]] * 30
+    assert knocks <= 10 + connections
+    assert well.fates == [Fate.ACCEPTED] * 40
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("connections", [1, 4])
+def test_mail_that_is_refused_before_its_reader_is_named_does_not_hold_up_the_others(
+    extensions: tuple[str, ...], connections: int
+) -> None:
+    long = a_mail(2, "reader2@example.org", CONTENT * 9)
+    answers = {f"MAIL FROM:<news@example.org> SIZE={len(long.content)}": "452 4.3.1 no room"}
+    with (
+        scripted_smtp(answers, (*extensions, "SIZE")) as server,
+        sender_to(server.port, connections=connections) as sender,
+    ):
+        alone = hand_over_in_rounds(sender, [long], rounds=4)
+        others = [each for each in several(9) if each.key != 2]
+        works = hand_over_in_rounds(sender, [long, *others])
+
+    assert [work.outcomes for work in alone] == [[]] * 4
+    assert final_fates(works) == {
+        key: Fate.RETRY if key == 2 else Fate.ACCEPTED for key in range(1, 10)
+    }
+    assert len(works) <= 2

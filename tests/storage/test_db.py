@@ -47,7 +47,7 @@ def test_every_thread_finds_a_connection(sqlite_url: str) -> None:
 def test_postgresql_is_told_to_notice_a_client_that_falls_silent(postgres_url: str) -> None:
     engine = open_engine(postgres_url)
     asked = text(
-        "SELECT name FROM pg_settings WHERE name LIKE 'tcp%' AND source = 'session' ORDER BY name"
+        "SELECT name FROM pg_settings WHERE source = 'session' AND name ~ '^(tcp|idle)' ORDER BY 1"
     )
 
     with engine.connect() as connection:
@@ -56,6 +56,7 @@ def test_postgresql_is_told_to_notice_a_client_that_falls_silent(postgres_url: s
 
     engine.dispose()
     assert told == [
+        "idle_in_transaction_session_timeout",
         "tcp_keepalives_count",
         "tcp_keepalives_idle",
         "tcp_keepalives_interval",

@@ -11,7 +11,7 @@ from mailer.domain.delivery import DeliveryState
 from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.storage import accounts, claiming, ledger
 from mailer.storage.db import Sessions, open_engine, open_sessions
-from mailer.storage.deliveries import Delivery, is_to
+from mailer.storage.deliveries import Delivery, count_queued, is_to
 from mailer.storage.newsletters import Newsletter
 from mailer.storage.subscribers import list_unconfirmed_since
 from mailer.usecases import letters
@@ -84,7 +84,7 @@ def engine(sqlite_url: str) -> Iterator[Engine]:
             f"SEARCH delivery USING {DUE} AND next_at<?)",
         ),
         (
-            lambda session, now: letters.count_queued(session, 1, "data", now),
+            lambda session, now: count_queued(session, 1, "data", now),
             f"SEARCH delivery USING {OWN}",
         ),
         (

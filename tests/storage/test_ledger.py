@@ -237,9 +237,8 @@ def test_keep_leases_renews_our_claims_only(
     end_leases(sessions)
 
     with sessions() as session:
-        kept = claiming.keep_leases(session, "a", now, LEASE)
+        claiming.keep_leases(session, "a", now, LEASE)
 
-    assert kept == 1
     assert [lease is not None and lease > LONG_AGO for lease in read_leases(sessions)] == [
         True,
         False,

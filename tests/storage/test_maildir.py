@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from mailer.domain.errors import NotFound
-from mailer.storage.maildir import FullMessage, InboxMessage, get_message, list_messages
+from mailer.storage.maildir import (
+    MOST_LISTED,
+    FullMessage,
+    InboxMessage,
+    get_message,
+    list_messages,
+)
 from tests.mailbags import ARRIVED, LETTER, keep
 
 
@@ -38,10 +44,15 @@ def test_newest_mail_comes_first(inbox: Path) -> None:
     for recipient, hours in (("a@example.org", 0), ("b@example.org", 2), ("c@example.org", 1)):
         keep(inbox, recipient=recipient, at=ARRIVED + timedelta(hours=hours))
 
-    listed = list_messages(inbox)
+    assert [message.recipient[0] for message in list_messages(inbox)] == ["b", "c", "a"]
 
-    assert [message.recipient[0] for message in listed] == ["b", "c", "a"]
-    assert list_messages(inbox, limit=2) == listed[:2]
+
+def test_oldest_mail_of_a_full_inbox_is_not_listed(inbox: Path) -> None:
+    names = [
+        keep(inbox, at=ARRIVED + timedelta(seconds=second)) for second in range(MOST_LISTED + 2)
+    ]
+
+    assert [message.id for message in list_messages(inbox)] == names[:1:-1]
 
 
 def test_letter_is_read_with_all_its_parts(inbox: Path) -> None:

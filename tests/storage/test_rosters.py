@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.content import ItemKind
 from mailer.domain.delivery import DeliveryKind, DeliveryState
 from mailer.domain.digest import Role
-from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.domain.newsletter import NewsletterState
 from mailer.storage import rosters
 from mailer.storage.deliveries import Delivery
 from mailer.storage.newsletters import Cohort, CohortItem, Newsletter, ReaderKind
@@ -27,7 +27,7 @@ EVERYBODY = 1000
 def newsletter(session: Session, now: datetime) -> Newsletter:
     """A letter whose audience is about to be written down."""
     letter = add_letter(session, now)
-    newsletters.approve(session, letter, None, WHO, now - GRACE)
+    newsletters.approve(session, letter, None, WHO, now, grace=timedelta())
     sending.start_due(session, now)
     return letter
 

@@ -33,7 +33,7 @@ def prepare(session: Session, now: datetime, readers: int, usual: int = 0) -> Ne
 
 
 def look(session: Session, letter: Newsletter, now: datetime) -> Check:
-    return check_newsletter(session, letter, Renderer(), BASE_URL, now)
+    return check_newsletter(session, letter, Renderer(BASE_URL), now)
 
 
 def approve(session: Session, letter: Newsletter, order: Order, now: datetime) -> None:
@@ -41,8 +41,7 @@ def approve(session: Session, letter: Newsletter, order: Order, now: datetime) -
         session,
         letter,
         order,
-        renderer=Renderer(),
-        base_url=BASE_URL,
+        renderer=Renderer(BASE_URL),
         who=WHO,
         now=now,
         grace=GRACE,
@@ -98,7 +97,7 @@ def test_nobody_can_save_between_the_check_and_the_approval(
     newsletters.edit(session, letter, "Hello", (), {"en": ("New", "", "New")}, WHO, now)
 
     with pytest.raises(Refused):
-        newsletters.approve(session, letter, None, WHO, now, seen=seen)
+        newsletters.approve(session, letter, None, WHO, now, seen=seen, grace=GRACE)
 
     assert (letter.state, letter.content_hash) == (NewsletterState.DRAFT, "")
 

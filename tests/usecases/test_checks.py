@@ -8,10 +8,11 @@ from sqlalchemy.orm import Session
 from mailer.domain.association import Association
 from mailer.domain.consent import SubscriberState
 from mailer.domain.errors import NotReadyToSend
+from mailer.domain.newsletter import NewsletterKind, NewsletterState
 from mailer.domain.texts import TextState
 from mailer.domain.when import When
 from mailer.message.render import Renderer
-from mailer.storage.newsletters import Newsletter
+from mailer.storage.newsletters import Newsletter, make_slug
 from mailer.storage.plans import get_plan
 from mailer.storage.settings import save_association
 from mailer.usecases import events, newsletters
@@ -55,7 +56,7 @@ def prepare_digest(session: Session, now: datetime) -> Newsletter:
 
 
 def look(session: Session, letter: Newsletter, now: datetime) -> Check:
-    return check_newsletter(session, letter, Renderer(), BASE_URL, now)
+    return check_newsletter(session, letter, Renderer(BASE_URL), now)
 
 
 def list_warnings(check: Check) -> list[str]:
@@ -220,3 +221,40 @@ def test_the_middle_of_the_night_is_worth_a_warning(session: Session, now: datet
     warnings = list_warnings(look(session, letter, now))
 
     assert "It would leave at %(hour)d o'clock, outside 8 to 20." in warnings
+
+
+def test_what_is_usual_for_a_plan_is_known_after_a_hundred_newsletters_of_others(
+    session: Session, now: datetime
+) -> None:
+    issue = prepare_digest(session, now)
+    add_sent(session, now, [10, 10, 10], issue.plan_id)
+    add_sent(session, now, [500] * 100)
+
+    check = look(session, issue, now)
+
+    assert (check.usual, check.needs_number) == (10, False)
+    assert "The last newsletter went to %(usual)d people, this one to %(number)d." in (
+        list_warnings(check)
+    )
+
+
+@pytest.mark.parametrize(("audiences", "usual"), [([], 0), ([4], 4), ([900, 3, 9, 5, 1, 7], 5)])
+def test_the_last_five_tell_what_is_usual(
+    session: Session, now: datetime, audiences: list[int], usual: int
+) -> None:
+    letter = prepare(session, now)
+    add_sent(session, now, audiences)
+
+    assert look(session, letter, now).usual == usual
+
+
+def add_sent(
+    session: Session, now: datetime, audiences: list[int], plan_id: int | None = None
+) -> None:
+    """Newsletters that went out to so many, one after the other."""
+    for audience in audiences:
+        values = {"title": "Sent", "created_at": now, "changed_at": now}
+        sent = Newsletter(slug=make_slug(), kind=NewsletterKind.LETTER, **values)
+        sent.state, sent.audience_count, sent.plan_id = NewsletterState.SENT, audience, plan_id
+        session.add(sent)
+        session.flush()

@@ -39,7 +39,7 @@ def add_event(session: Session, now: datetime, title: str, when: When, words: Wo
 def open_issue(session: Session, now: datetime) -> tuple[Newsletter, Edition]:
     set_up(session, None, now)
     issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
-    return issue, open_edition(session, issue, Renderer(), BASE_URL, now)
+    return issue, open_edition(session, issue, Renderer(BASE_URL), now)
 
 
 def look(session: Session, now: datetime, told: Told) -> Contents:
@@ -117,7 +117,7 @@ def test_proposal_for_newcomers_stands_in_when_regulars_get_nothing(
 
 def test_a_letter_proposes_nothing(session: Session, now: datetime) -> None:
     letter = add_letter(session, now)
-    edition = open_edition(session, letter, Renderer(), BASE_URL, now)
+    edition = open_edition(session, letter, Renderer(BASE_URL), now)
 
     assert drafts.propose(edition, "en", {}) == Proposal("", "")
 

@@ -21,7 +21,7 @@ from mailer.usecases.setup import set_up
 from tests.letters import BASE_URL, add_letter
 
 NOW = datetime.fromisoformat("2027-05-06T07:00:00+00:00")
-RENDERER = Renderer()
+RENDERER = Renderer(BASE_URL)
 
 
 def open_digest(*events: Event, **notes: str) -> Edition:
@@ -39,7 +39,6 @@ def open_digest(*events: Event, **notes: str) -> Edition:
         snapshot=Snapshot(NOW, events=events),
         variants=variants,
         association=Association("MigAct", address="Street 1, Praha"),
-        base_url=BASE_URL,
         renderer=RENDERER,
         all_topics=frozenset(),
         public_languages=("en", "cs", "uk"),
@@ -138,7 +137,7 @@ def test_one_endless_card_is_still_written_for_the_check_to_refuse() -> None:
     letter, digest = read(edition, "en")
 
     assert len(digest.cards()) == 1
-    assert [finding.rule for finding in lint(letter.rendered)] == ["size-block"]
+    assert [fault.rule for fault in lint(letter.rendered, is_bulk=True)] == ["size-block"]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +153,7 @@ def test_a_letter_in_a_language_that_the_service_does_not_speak(
 ) -> None:
     set_up(session, None, now)
     newsletter = add_letter(session, now, cs="Dobrý den všem.", ru="Здравствуйте все.")
-    edition = open_edition(session, newsletter, RENDERER, BASE_URL, now)
+    edition = open_edition(session, newsletter, RENDERER, now)
 
     letter = write_letter(edition, Reader(languages[0], languages, frozenset()))
 

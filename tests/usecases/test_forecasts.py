@@ -219,7 +219,7 @@ def test_a_draft_is_foretold_by_the_limits(
     with sessions() as session:
         add_people(session, 12, now)
         draft = add_letter(session, now)
-        check = check_newsletter(session, draft, Renderer(), BASE_URL, now)
+        check = check_newsletter(session, draft, Renderer(BASE_URL), now)
 
         forecast = look_at_draft(session, draft, check, limits, begins_at).forecast
 

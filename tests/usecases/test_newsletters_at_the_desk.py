@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.errors import Refused
-from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.domain.newsletter import NewsletterState
+from mailer.domain.portion import Portion
 from mailer.message.render import Renderer
 from mailer.storage import accounts, audit
 from mailer.storage.db import Sessions
@@ -20,7 +21,7 @@ from mailer.usecases import newsletters, sending
 from mailer.usecases.plans import make_next_issue
 from mailer.usecases.preparing import Preparation
 from mailer.usecases.setup import set_up
-from tests.letters import BASE_URL, WHO, add_letter, start_letter
+from tests.letters import BASE_URL, GRACE, WHO, add_letter, start_letter
 from tests.people import add_people
 
 LATER = timedelta(hours=1)
@@ -67,7 +68,7 @@ def test_stop_gives_an_issue_the_time_of_its_plan_back(session: Session, now: da
     set_up(session, None, now)
     issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
     planned, expires_at = issue.send_at, issue.expires_at
-    newsletters.approve(session, issue, None, WHO, now)
+    newsletters.approve(session, issue, None, WHO, now, grace=GRACE)
 
     newsletters.stop(session, issue, WHO, now)
 
@@ -76,7 +77,7 @@ def test_stop_gives_an_issue_the_time_of_its_plan_back(session: Session, now: da
 
 def test_stop_leaves_a_letter_without_a_time(session: Session, now: datetime) -> None:
     letter = add_letter(session, now)
-    newsletters.approve(session, letter, None, WHO, now)
+    newsletters.approve(session, letter, None, WHO, now, grace=GRACE)
 
     newsletters.stop(session, letter, WHO, now)
 
@@ -87,18 +88,19 @@ def test_cancel_in_the_middle_of_preparing_still_adds_up(sessions: Sessions, now
     with sessions() as session:
         add_people(session, 5, now)
         letter = add_letter(session, now)
-        newsletters.approve(session, letter, None, WHO, now - GRACE)
+        newsletters.approve(session, letter, None, WHO, now, grace=timedelta())
         sending.start_due(session, now)
         newsletter_id = letter.id
-    preparation = Preparation(newsletter_id, Renderer(), BASE_URL)
+    two = Portion(2, smallest=2, largest=2)
+    preparation = Preparation(newsletter_id, Renderer(BASE_URL), two)
     with sessions() as session:
-        preparation.step(session, now, 2)
+        preparation.step(session, now)
 
     with sessions() as session:
         sending.cancel(session, get_newsletter(session, newsletter_id), WHO, now)
 
     with sessions() as session:
-        more = preparation.step(session, now, 2)
+        more = preparation.step(session, now)
         account = accounts.get_account(session, get_newsletter(session, newsletter_id))
     assert not more
     assert (account.audience, account.adds_up) == (2, True)

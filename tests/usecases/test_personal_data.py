@@ -99,7 +99,8 @@ def test_export_holds_what_came_back(session: Session, now: datetime) -> None:
         Feedback("brevo", kind, kind, now, mail.id, text=text)
         for kind, text in ((FeedbackKind.DELAYED, "busy"), (FeedbackKind.SOFT_BOUNCE, "full"))
     ]
-    feedback.take(session, said, now)
+    for one in said:
+        feedback.take(session, one, now)
     session.expire_all()
 
     copy = json.loads(json.dumps(personal_data.export(session, reader)))
@@ -177,10 +178,10 @@ def test_erase_ends_every_mail_for_good(
     session.flush()
 
     personal_data.erase(session, reader, who="subscriber", now=now)
-    requeued = recovery.requeue_unknown(session, now)
+    recovery.requeue_unknown(session, now)
 
     session.expire_all()
-    assert (mail.state, requeued) == (after, 0)
+    assert mail.state is after
 
 
 def test_erase_keeps_the_ledger_of_what_was_sent(session: Session, now: datetime) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from mailer.domain.association import Association
 from mailer.domain.consent import Cadence
-from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.domain.newsletter import NewsletterState
 from mailer.message.render import Renderer
 from mailer.storage import audiences
 from mailer.storage.db import Sessions
@@ -21,7 +21,7 @@ from mailer.usecases.editions import open_edition
 from mailer.usecases.plans import FOLLOWED, NOT_APPROVED, make_due_issues, make_next_issue
 from mailer.usecases.setup import set_up
 from mailer.usecases.users import NewUser, add_user, ensure_roles
-from tests.letters import BASE_URL, WHO
+from tests.letters import BASE_URL, GRACE, WHO
 from tests.people import add_people, add_subscriber
 from tests.usecases.edits import event_edit
 
@@ -56,7 +56,7 @@ def make_automatic(sessions: Sessions, now: datetime) -> None:
 
 def make(sessions: Sessions, moment: datetime) -> list[str | None]:
     with sessions() as session:
-        issues = make_due_issues(session, Renderer(), BASE_URL, moment)
+        issues = make_due_issues(session, Renderer(BASE_URL), moment, GRACE)
         return [issue.period_key for issue in issues]
 
 
@@ -126,7 +126,7 @@ def test_the_monthly_digest_looks_a_month_ahead_for_its_own_readers(
 
     with sessions() as session:
         issue = session.scalars(select(Newsletter)).one()
-        run = open_edition(session, issue, Renderer(), BASE_URL, now + DUE).run
+        run = open_edition(session, issue, Renderer(BASE_URL), now + DUE).run
         assert (run.send_at, run.next_at) == (now + WEEK, datetime(2027, 1, 7, 8, tzinfo=UTC))
         assert audiences.count_audience(session, issue, now + DUE) == {"cs": 1}
 
@@ -233,7 +233,7 @@ def test_a_missed_draft_that_somebody_takes_up_again_is_not_missed_at_once(
     assert read_issues(sessions) == [("2026-12-03", _S.DRAFT, "")]
     with sessions() as session:
         issue = session.scalars(select(Newsletter)).one()
-        newsletters.approve(session, issue, None, WHO, late)
+        newsletters.approve(session, issue, None, WHO, late, grace=GRACE)
         assert (issue.state, issue.send_at) == (_S.SCHEDULED, late + GRACE)
 
 
@@ -279,7 +279,7 @@ def test_the_clock_and_the_desk_at_once_make_one_issue(sessions: Sessions, now: 
     desk = threading.Thread(target=lambda: made.append(make_ahead(sessions, moment)), daemon=True)
 
     with sessions() as session:
-        issue = make_due_issues(session, Renderer(), BASE_URL, moment)[0]
+        issue = make_due_issues(session, Renderer(BASE_URL), moment, GRACE)[0]
         desk.start()
         desk.join(0.5)
         assert desk.is_alive()  # it waits, and then finds the issue made

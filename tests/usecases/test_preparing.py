@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.consent import Cadence, SubscriberState
 from mailer.domain.content import Spoken
 from mailer.domain.delivery import DeliveryState
-from mailer.domain.newsletter import GRACE, LONGEST_LIFE, NewsletterState
+from mailer.domain.newsletter import LONGEST_LIFE, NewsletterState
 from mailer.domain.portion import Portion
 from mailer.domain.texts import TextState
 from mailer.domain.when import When
@@ -31,6 +31,8 @@ from mailer.usecases.preparing import Preparation
 from mailer.usecases.setup import set_up
 from tests.letters import BASE_URL, WHO, add_letter, prepare, start_letter
 from tests.people import add_people, add_subscriber
+
+TWO = Portion(2, smallest=2, largest=2)
 
 
 def add_event(
@@ -59,7 +61,7 @@ def start_digest(sessions: Sessions, now: datetime) -> int:
 def begin_digest(session: Session, now: datetime) -> int:
     """A digest whose audience is about to be written down."""
     issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
-    newsletters.approve(session, issue, now, WHO, now - GRACE)
+    newsletters.approve(session, issue, now, WHO, now, grace=timedelta())
     sending.start_due(session, now)
     return issue.id
 
@@ -67,7 +69,7 @@ def begin_digest(session: Session, now: datetime) -> int:
 def begin_letter(session: Session, now: datetime) -> int:
     """A letter whose audience is about to be written down."""
     letter = add_letter(session, now)
-    newsletters.approve(session, letter, None, WHO, now - GRACE)
+    newsletters.approve(session, letter, None, WHO, now, grace=timedelta())
     sending.start_due(session, now)
     return letter.id
 
@@ -78,7 +80,7 @@ class Died(Exception):
 
 def step_and_die(sessions: Sessions, newsletter_id: int, now: datetime) -> None:
     with sessions() as session:
-        Preparation(newsletter_id, Renderer(), BASE_URL).step(session, now, 2)
+        Preparation(newsletter_id, Renderer(BASE_URL), TWO).step(session, now)
         raise Died
 
 
@@ -97,7 +99,7 @@ def test_everybody_is_written_once_across_interruptions(sessions: Sessions, now:
 
     for _ in range(3):  # three processes, each of which dies after one chunk of two
         with sessions() as session:
-            Preparation(newsletter_id, Renderer(), BASE_URL).step(session, now, 2)
+            Preparation(newsletter_id, Renderer(BASE_URL), TWO).step(session, now)
     prepare(sessions, newsletter_id, now, chunk=2)
 
     with sessions() as session:
@@ -254,7 +256,7 @@ def test_a_meeting_cancelled_after_approval_does_not_go_out(
     add_event(sessions, now, 4, en="Meeting that is cancelled")
     with sessions() as session:
         issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
-        newsletters.approve(session, issue, now, WHO, now - GRACE)
+        newsletters.approve(session, issue, now, WHO, now, grace=timedelta())
         newsletter_id = issue.id
     with sessions() as session:
         events.withdraw(session, 2, who=WHO, now=now)
@@ -291,7 +293,7 @@ def test_a_step_ends_after_a_few_new_letters(
     add_event(sessions, now, 3, en="Meeting")
     with sessions() as session:
         newsletter_id = begin_digest(session, now)
-    preparation, written = Preparation(newsletter_id, Renderer(), BASE_URL), []
+    preparation, written = Preparation(newsletter_id, Renderer(BASE_URL)), []
 
     for _ in range(3):
         with sessions() as session:
@@ -312,7 +314,7 @@ def test_kinds_of_readers_are_forgotten_when_everybody_is_written(
     with sessions() as session:
         add_people(session, 3, now)
         newsletter_id = begin_letter(session, now)
-    preparation, kinds = Preparation(newsletter_id, Renderer(), BASE_URL), []
+    preparation, kinds = Preparation(newsletter_id, Renderer(BASE_URL)), []
 
     more = True
     while more:
@@ -429,7 +431,7 @@ def test_steps_leave_one_writer_its_turn(database: Engine, now: datetime) -> Non
     sessions = open_sessions(database)
     with sessions() as session:
         add_people(session, 1, now)
-        preparation = Preparation(begin_letter(session, now), Renderer(), BASE_URL)
+        preparation = Preparation(begin_letter(session, now), Renderer(BASE_URL))
     with sessions() as session:
         preparation.step(session, now)
 
@@ -440,17 +442,13 @@ def test_steps_leave_one_writer_its_turn(database: Engine, now: datetime) -> Non
 
 @pytest.mark.parametrize(("took", "written"), [(60.0, 200), (0.0, 300)])
 def test_a_step_takes_as_many_readers_as_it_has_time_for(
-    sessions: Sessions,
-    now: datetime,
-    monkeypatch: pytest.MonkeyPatch,
-    took: float,
-    written: int,
+    sessions: Sessions, now: datetime, took: float, written: int
 ) -> None:
-    monkeypatch.setattr(preparing, "READERS", Portion(150, smallest=50, largest=1000))
+    readers = Portion(150, smallest=50, largest=1000)
     with sessions() as session:
         add_people(session, 300, now)
         newsletter_id = begin_letter(session, now)
-    preparation = Preparation(newsletter_id, Renderer(), BASE_URL)
+    preparation = Preparation(newsletter_id, Renderer(BASE_URL), readers)
     for _ in range(2):  # the first step writes their letter, too
         with sessions() as session:
             preparation.step(session, now)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState, Priority
 from mailer.domain.errors import Refused
-from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.domain.newsletter import NewsletterState
 from mailer.message.render import Renderer
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
@@ -19,7 +19,7 @@ from mailer.storage.newsletters import Newsletter, get_newsletter, list_newslett
 from mailer.storage.subscribers import Subscriber
 from mailer.usecases import letters, newsletters, plans, restores, sending
 from mailer.usecases.outages import find_restore
-from tests.letters import BASE_URL, WHO, add_letter, start_letter
+from tests.letters import BASE_URL, GRACE, WHO, add_letter, start_letter
 from tests.people import add_people, add_subscriber
 from tests.worker.engines import ScriptedSender, run_round
 
@@ -56,7 +56,7 @@ def list_mails(session: Session) -> Sequence[Delivery]:
 def approve_letter(sessions: Sessions, send_at: datetime) -> int:
     with sessions() as session:
         letter = add_letter(session, send_at)
-        newsletters.approve(session, letter, send_at, WHO, send_at - GRACE)
+        newsletters.approve(session, letter, send_at, WHO, send_at, grace=timedelta())
         return letter.id
 
 
@@ -105,6 +105,18 @@ def test_mark_is_not_raised_while_newsletters_are_held_back(
     assert find_mark(session) == mark
 
 
+def test_copy_that_bears_no_mark_is_as_old_as_the_last_work_in_it(
+    session: Session, now: datetime
+) -> None:
+    restores.go_on(session, None, now - NIGHT)
+
+    restores.hold(session, now)
+
+    held = find_restore(session)
+    assert held
+    assert held.since == now - NIGHT
+
+
 def test_lineage_is_a_new_one_after_a_restore(sessions: Sessions, now: datetime) -> None:
     with sessions() as session:
         before = restores.go_on(session, None, now)
@@ -129,10 +141,10 @@ def test_restore_holds_back_what_is_under_way_and_what_is_due(
 
     hold_back(sessions, now)
     with sessions() as session:
-        started = sending.start_due(session, now)
-        made = plans.make_due_issues(session, Renderer(), BASE_URL, now + WEEK)
+        sending.start_due(session, now)
+        made = plans.make_due_issues(session, Renderer(BASE_URL), now + WEEK, GRACE)
 
-    assert (started, made) == ([], [])
+    assert made == []
     assert read_letters(sessions) == [(_S.PAUSED, restores.HELD_BACK), (_S.SCHEDULED, "")]
 
 
@@ -208,7 +220,7 @@ def test_release_makes_no_issue_that_may_have_been_sent(sessions: Sessions, now:
 
     release(sessions, later, resends=False)
     with sessions() as session:
-        made = plans.make_due_issues(session, Renderer(), BASE_URL, later)
+        made = plans.make_due_issues(session, Renderer(BASE_URL), later, GRACE)
         issues = session.scalars(select(Newsletter).where(Newsletter.plan_id.is_not(None))).all()
 
     assert made == []

@@ -25,6 +25,7 @@ from mailer.usecases.addresses import read_address
 from mailer.usecases.consents import Trace
 from mailer.usecases.import_files import UnreadableFile, Unusable, read_file, read_people
 from mailer.usecases.import_records import (
+    MOST_LISTED,
     get_record,
     list_records,
     may_undo,
@@ -471,14 +472,14 @@ def test_import_nobody_knows_cannot_be_undone(session: Session, now: datetime) -
 
 
 def test_records_list_the_last_imports(session: Session, now: datetime) -> None:
-    for address in ("a@example.org", "b@example.org", "c@example.org"):
-        bring(session, address, now)
+    for number in range(1, MOST_LISTED + 2):
+        bring(session, f"reader{number}@example.org", now)
     undo(session, 2, WHO, now)
 
-    records = list_records(session, limit=2)
+    records = list_records(session)
 
     assert [(one.number, one.undone_at, one.counts["new"]) for one in records] == [
-        (3, None, 1),
+        *((number, None, 1) for number in range(MOST_LISTED + 1, 2, -1)),
         (2, now, 1),
     ]
 

@@ -16,7 +16,7 @@ from mailer.usecases.passwords import find_link_owner
 from mailer.usecases.plans import make_next_issue
 from mailer.usecases.users import NewUser, ensure_roles, invite
 from mailer.usecases.writing import LetterWriter
-from tests.letters import BASE_URL, WHO, add_letter
+from tests.letters import BASE_URL, GRACE, WHO, add_letter
 from tests.people import add_subscriber
 
 LINKS = Links(["k" * 40])
@@ -25,7 +25,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def writer() -> LetterWriter:
-    return LetterWriter(Renderer(), LINKS, BASE_URL)
+    return LetterWriter(Renderer(BASE_URL), LINKS)
 
 
 @pytest.fixture
@@ -124,6 +124,21 @@ def test_the_draft_notice_says_when_and_to_how_many(
     assert f"{BASE_URL}/desk/newsletters/{issue.id}" in text
 
 
+def test_the_draft_notice_says_when_by_the_clock_of_its_plan(
+    session: Session, now: datetime, writer: LetterWriter, reader: Subscriber
+) -> None:
+    add_letter(session, now)
+    reader.language = "en"
+    plan = get_plan(session, "weekly")
+    plan.tz = "America/New_York"
+    issue = make_next_issue(session, plan, WHO, now)
+    claim = queue(session, "draft_ready", reader, now, newsletter_id=issue.id, readers=1)
+
+    text = writer.write(session, claim, now).text
+
+    assert "09:00 (New York time)" in text
+
+
 @pytest.mark.parametrize(
     ("is_approved", "sentence"),
     [
@@ -143,7 +158,7 @@ def test_the_draft_notice_says_whether_somebody_must_act(
     reader.language = "en"
     issue = make_next_issue(session, get_plan(session, "weekly"), WHO, now)
     if is_approved:
-        newsletters.approve(session, issue, issue.send_at, WHO, now)
+        newsletters.approve(session, issue, issue.send_at, WHO, now, grace=GRACE)
     claim = queue(session, "draft_ready", reader, now, newsletter_id=issue.id, readers=1)
 
     text = writer.write(session, claim, now).text

@@ -134,7 +134,7 @@ def open_desk(
         sessions=desk.sessions,
         reading=open_sessions(engine, reads_only=True),
         links=links,
-        renderer=Renderer(None),
+        renderer=Renderer(origin),
         clock=lambda: desk.now,
         address_key=make_address_key(SECRET.encode()),
         readiness=list,

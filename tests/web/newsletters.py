@@ -10,7 +10,6 @@ from werkzeug.datastructures import MultiDict
 
 from mailer.domain.association import Association
 from mailer.domain.delivery import DeliveryState
-from mailer.domain.newsletter import GRACE
 from mailer.domain.texts import TextState
 from mailer.domain.when import When
 from mailer.storage.deliveries import Delivery
@@ -20,7 +19,7 @@ from mailer.storage.settings import save_association
 from mailer.storage.suppressions import Scope, suppress
 from mailer.usecases import events, newsletters, sending
 from mailer.usecases.plans import make_next_issue
-from tests.letters import WHO, add_letter, prepare
+from tests.letters import GRACE, WHO, add_letter, prepare
 from tests.people import add_subscriber
 from tests.usecases.edits import ANNA, EVENING, event_edit, translated
 from tests.web.desk import Browser, Desk
@@ -61,7 +60,9 @@ def add_issue(desk: Desk) -> int:
 
 
 def approve(desk: Desk, newsletter_id: int) -> None:
-    change(desk, newsletter_id, lambda s, n: newsletters.approve(s, n, None, WHO, desk.now))
+    with desk.sessions() as session:
+        letter = get_newsletter(session, newsletter_id)
+        newsletters.approve(session, letter, None, WHO, desk.now, grace=GRACE)
 
 
 def start(desk: Desk, newsletter_id: int) -> None:

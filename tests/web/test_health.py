@@ -8,12 +8,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from mailer.boot import Parts
+from mailer.boot_web import build_web_app
 from mailer.config import Config
 from mailer.log import set_up_log
 from mailer.storage.db import Sessions, open_engine, open_sessions
 from mailer.storage.settings import save_setting
 from mailer.usecases.outages import WORKER_TICK, note_box_trouble
-from mailer.web.app import create_app
 from tests.sinks import free_port
 
 
@@ -25,7 +25,7 @@ def open_client(url: str, now: datetime, imap_host: str = "") -> Iterator[FlaskC
         "bounces": {"imap_host": imap_host},
     }
     parts = Parts(Config.model_validate(sections), lambda: now)
-    yield create_app(parts.web()).test_client()
+    yield build_web_app(parts).test_client()
     parts.database.dispose()
 
 

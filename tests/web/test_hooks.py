@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from mailer.boot import Parts
+from mailer.boot_web import build_web_app, build_web_parts
 from mailer.config import Config
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
@@ -61,7 +62,7 @@ def client(parts: Parts) -> FlaskClient:
 
 
 def open_client(parts: Parts) -> FlaskClient:
-    return create_app(parts.web()).test_client()
+    return build_web_app(parts).test_client()
 
 
 def add_mail(sessions: Sessions, now: datetime) -> int:
@@ -252,7 +253,7 @@ def test_brevo_comes_again_when_the_database_is_away(
     """Brevo gives a report up at any answer but 2xx and 429."""
     event = brevo_event("hard_bounce", add_mail(parts.sessions, now), ANNA, now)
 
-    app = create_app(replace(parts.web(), sessions=lambda: open_session(parts)))
+    app = create_app(replace(build_web_parts(parts), sessions=lambda: open_session(parts)))
     answer = app.test_client().post(PATH, json=event)
     untouched = read_fates(parts.sessions)
     again = open_client(parts).post(PATH, json=event)
@@ -277,7 +278,7 @@ def test_events_of_a_list_are_written_down_one_by_one(parts: Parts, now: datetim
                     raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
                 written.append("first")
 
-    app = create_app(replace(parts.web(), sessions=open_session))
+    app = create_app(replace(build_web_parts(parts), sessions=open_session))
     answer = app.test_client().post(PATH, json=events)
     first = read_fates(parts.sessions)
     again = open_client(parts).post(PATH, json=events)
@@ -319,7 +320,7 @@ def test_secret_stays_out_of_the_log(
     parts: Parts, now: datetime, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_up_log("debug", "text")
-    app = create_app(parts.web())
+    app = build_web_app(parts)
     parts.database.dispose()
     app.view_functions["hooks.take"] = lambda **_: 1 / 0
 

@@ -40,7 +40,7 @@ from mailer.usecases.plans import make_next_issue
 from mailer.usecases.preferences import Wishes
 from mailer.usecases.subscriber_import import Mode
 from mailer.usecases.websites import import_website
-from tests.letters import WHO, add_letter, prepare
+from tests.letters import GRACE, WHO, add_letter, prepare
 from tests.people import add_subscriber
 from tests.web.desk import SECRET, Browser, Desk, open_desk
 
@@ -161,7 +161,7 @@ def _bring_to(desk: Desk, number: int, wanted: NewsletterState, now: datetime) -
     started = wanted != NewsletterState.SCHEDULED
     with desk.sessions() as session:
         letter = get_newsletter(session, number)
-        newsletters.approve(session, letter, None, WHO, now - timedelta(hours=started))
+        newsletters.approve(session, letter, None, WHO, now - timedelta(hours=started), grace=GRACE)
     if not started:
         return
     with desk.sessions() as session:

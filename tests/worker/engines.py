@@ -85,7 +85,7 @@ def build_engine(
     return Engine(
         sessions=sessions,
         sender=sender,
-        builder=Builder(sessions, sending, links, LetterWriter(Renderer(), links, BASE_URL)),
+        builder=Builder(sessions, sending, links, LetterWriter(Renderer(BASE_URL), links)),
         clock=clock,
         owner=owner,
         presence=Presence(database, owner),
@@ -98,11 +98,16 @@ def build_engine(
 
 @contextmanager
 def at_work(
-    sessions: Sessions, sender: Sender, now: datetime, pace: Pace = USUAL_PACE
+    sessions: Sessions,
+    sender: Sender,
+    now: datetime,
+    pace: Pace = USUAL_PACE,
+    stop: threading.Event | None = None,
 ) -> Iterator[Engine]:
     """An engine to which it is always `now`, shut down at the end of the block."""
     with TemporaryDirectory() as folder:
-        engine = build_engine(sessions, sender, clock.fixed(now), Path(folder), pace=pace)
+        time = clock.fixed(now)
+        engine = build_engine(sessions, sender, time, Path(folder), pace=pace, stop=stop)
         try:
             yield engine
         finally:

@@ -11,20 +11,23 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from mailer.domain.delivery import DeliveryState
 from mailer.message.headers import read_message_id
 from mailer.message.render import Renderer
+from mailer.providers import mailbox
 from mailer.sections.mail import Bounces
+from mailer.storage.bounce_box import BounceBox
 from mailer.storage.db import Sessions
 from mailer.storage.feedback import KeptFeedback
 from mailer.usecases.outages import Outage, find_box_trouble
 from mailer.worker import bounces
 from mailer.worker.bounces import BounceReader
-from mailer.worker.timetable import Timetable
+from mailer.worker.timetable import Jobs
 from tests.bounces import read_sample
-from tests.letters import BASE_URL, start_letter
-from tests.mailboxes import Dovecot
+from tests.letters import BASE_URL, GRACE, start_letter
+from tests.mailboxes import Dovecot, silent_imap
 from tests.people import add_people
 from tests.sinks import free_port
 from tests.worker.engines import KEY, ScriptedSender, run_round
@@ -68,6 +71,18 @@ def look(reader: BounceReader) -> None:
 
 def read_states(sessions: Sessions) -> list[DeliveryState]:
     return [row.state for row in read_deliveries(sessions)]
+
+
+def read_trouble(sessions: Sessions) -> str:
+    with sessions() as session:
+        outage = find_box_trouble(session)
+        return outage.reason if outage else ""
+
+
+def read_place(sessions: Sessions) -> int:
+    """The number of the last mail that was read."""
+    with sessions() as session:
+        return session.scalars(select(BounceBox.uid)).one()
 
 
 def count_kept(sessions: Sessions) -> int:
@@ -217,13 +232,13 @@ def test_clock_looks_into_the_box_every_minute_where_there_is_one(
     sessions: Sessions, now: datetime, reader: BounceReader
 ) -> None:
     without, with_box = (
-        Timetable(sessions, Renderer(), BASE_URL, lambda: now, bounces=each)
+        Jobs(sessions, Renderer(BASE_URL), lambda: now, GRACE, bounces=each)
         for each in (None, reader)
     )
 
-    assert with_box.jobs()[-1] == (60, with_box.read_bounces)
-    assert [seconds for seconds, _ in with_box.jobs()[:-1]] == [
-        seconds for seconds, _ in without.jobs()
+    assert with_box.table()[-1] == (60, with_box.read_bounces)
+    assert [seconds for seconds, _ in with_box.table()[:-1]] == [
+        seconds for seconds, _ in without.table()
     ]
 
 
@@ -239,3 +254,49 @@ def test_trouble_with_the_box_is_noted_until_it_is_over(
 
     trouble = Outage("Connection refused", now)
     assert noted == [trouble, trouble, None]
+
+
+def test_mail_that_the_server_does_not_give_out_is_stepped_over_in_the_end(
+    sessions: Sessions, dovecot: Dovecot, owner: str, reader: BounceReader, ids: list[str]
+) -> None:
+    dovecot.put(owner, GREETING, *[read_sample("postfix", each) for each in ids[:2]])
+    dovecot.find_file(owner, ids[0].encode()).chmod(0)
+    waiting, troubles = [], []
+    with capture_logs() as lines:
+        for _ in range(bounces.MOST_REFUSALS):
+            look(reader)
+            waiting.append(read_states(sessions)[1])
+        troubles.append(read_trouble(sessions))
+        look(reader)
+        troubles.append(read_trouble(sessions))
+
+    assert waiting == [_S.ACCEPTED] * bounces.MOST_REFUSALS
+    assert read_states(sessions)[:2] == [_S.ACCEPTED, _S.BOUNCED]
+    assert "FETCH failed" in troubles[0]
+    assert troubles[1] == ""
+    assert [line["uid"] for line in lines if line["log_level"] == "error"] == [2]
+
+
+def test_mails_before_one_that_is_not_given_out_are_not_fetched_again(
+    sessions: Sessions, dovecot: Dovecot, owner: str, reader: BounceReader, ids: list[str]
+) -> None:
+    dovecot.put(owner, GREETING, GREETING, read_sample("postfix", ids[0]))
+    dovecot.find_file(owner, ids[0].encode()).chmod(0)
+
+    look(reader)
+
+    assert read_place(sessions) == 2
+
+
+def test_silence_steps_over_no_mail(
+    sessions: Sessions, reader: BounceReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network may swallow what is big: then no mail is to blame."""
+    monkeypatch.setattr(mailbox, "TIMEOUT", 0.1)
+    with silent_imap() as section:
+        silent = replace(reader, config=Bounces.model_validate(section))
+        for _ in range(bounces.MOST_REFUSALS + 1):
+            look(silent)
+
+    assert read_place(sessions) == 0
+    assert "timed out" in read_trouble(sessions)

@@ -1,6 +1,7 @@
 """What a worker process does with a task: its engine, on a ledger of both kinds."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from mailer import clock
+from mailer.clock import fixed
 from mailer.domain.delivery import DeliveryState, Priority
 from mailer.providers.base import Mail
 from mailer.storage.db import Sessions
@@ -25,8 +26,6 @@ from tests.worker.ledger import read_account
 
 LONG = 60.0
 """Seconds for a batch: more than these take."""
-
-PACE = Pace(claim_size=3)
 
 MakeHand = Callable[..., Hand]
 
@@ -59,9 +58,9 @@ def make_hand(
 ) -> Iterator[MakeHand]:
     with ExitStack() as stack:
 
-        def make(batch_seconds: float = LONG) -> Hand:
-            time = clock.fixed(now)
-            build = partial(build_engine, sessions, sender, time, tmp_path, pace=PACE, stop=stop)
+        def make(batch_seconds: float = LONG, claim_size: int = 3) -> Hand:
+            clock, pace = fixed(now), Pace(claim_size=claim_size)
+            build = partial(build_engine, sessions, sender, clock, tmp_path, pace=pace, stop=stop)
             hand = Hand(build, batch_seconds, stop)
             stack.callback(hand.let_go)
             return hand
@@ -75,8 +74,24 @@ def test_hand_goes_on_until_nothing_is_due(make_hand: MakeHand, newsletter_id: i
     assert [hand.deliver(), hand.deliver()] == [10, 0]
 
 
-def test_hand_lets_the_next_task_have_its_turn(make_hand: MakeHand, newsletter_id: int) -> None:
-    assert make_hand(batch_seconds=1e-9).deliver() == 3
+@pytest.mark.parametrize("claim_size", [3, 10])
+def test_hand_lets_the_next_task_have_its_turn(
+    sessions: Sessions,
+    make_hand: MakeHand,
+    newsletter_id: int,
+    sender: ScriptedSender,
+    claim_size: int,
+) -> None:
+    """However slow the server is: what was claimed and not begun is given back."""
+    sender.after_outcome = lambda _mail: time.sleep(1.0)
+
+    tried = make_hand(batch_seconds=1.0, claim_size=claim_size).deliver()
+
+    assert tried == 1
+    assert read_account(sessions, newsletter_id).by_state == {
+        DeliveryState.ACCEPTED: 1,
+        DeliveryState.QUEUED: 9,
+    }
 
 
 def test_hand_told_to_stop_gives_back_what_it_has_not_begun(

@@ -219,8 +219,8 @@ def test_engine_gives_back_its_claims_when_told_to_stop(sessions: Sessions, now:
     sender = ScriptedSender()
     sender.before_verdict = lambda _mail: stop.set()  # SIGTERM in mid-send
 
-    with at_work(sessions, sender, now) as engine:
-        engine.run(stop)
+    with at_work(sessions, sender, now, stop=stop) as engine:
+        engine.run()
 
     assert [row.state.value for row in read_deliveries(sessions)] == [
         "accepted",
@@ -269,8 +269,8 @@ def test_engine_survives_a_mistake_of_ours(sessions: Sessions, now: datetime) ->
 
     sender.before_verdict = break_off  # a bug in a provider
 
-    with at_work(sessions, sender, now) as engine:
-        engine.run(stop)
+    with at_work(sessions, sender, now, stop=stop) as engine:
+        engine.run()
 
     assert begun == ["reader0000@example.org"]
     assert [row.state.value for row in read_deliveries(sessions)] == ["queued", "queued"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 
 import pytest
 from structlog.testing import capture_logs
@@ -43,12 +44,26 @@ def open_journal(folder: Path, owner: str) -> Iterator[Journal]:
         journal._stream.close()
 
 
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process may grow over ten bytes."""
+    soft, hard = getrlimit(RLIMIT_FSIZE)
+    setrlimit(RLIMIT_FSIZE, (10, hard))
+    try:
+        yield
+    finally:
+        setrlimit(RLIMIT_FSIZE, (soft, hard))
+
+
 def accepted(claim: Claim) -> tuple[Claim, Outcome]:
     return claim, Outcome(claim.id, Fate.ACCEPTED, "dot", 250, "2.0.0 queued", "id-1")
 
 
 def replay(journal: Journal, sessions: Sessions, now: datetime) -> int:
-    return journal.replay(sessions, clock.fixed(now), resends_unknown=True)
+    """How many outcomes it says that it carried over."""
+    with capture_logs() as lines:
+        journal.replay(sessions, clock.fixed(now), resends_unknown=True)
+    return sum(line.get("number", 0) for line in lines)
 
 
 def read_states(sessions: Sessions) -> list[str]:
@@ -164,7 +179,7 @@ def test_journal_of_a_lost_database_says_nothing_about_who_has_the_number_now(
     file.write_text(json.dumps(line) + "\n", encoding="utf-8")
 
     with open_journal(tmp_path, "host:2:b") as journal, capture_logs() as lines:
-        replay(journal, sessions, now)
+        journal.replay(sessions, clock.fixed(now), resends_unknown=True)
 
     assert read_states(sessions) == ["handing_off"] * 3
     assert [one["log_level"] for one in lines] == ["error", "info"]
@@ -230,3 +245,19 @@ def test_journal_that_cannot_be_written_says_so(claims: list[Claim], tmp_path: P
 
     with open_journal(in_the_way, "host:1:a") as journal, pytest.raises(OSError, match="journal"):
         journal.keep([accepted(claims[0])], "smtp")
+
+
+def test_journal_works_again_when_the_full_disk_has_room(
+    sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path
+) -> None:
+    with open_journal(tmp_path, "host:1:a") as journal:
+        with full_disk():
+            with pytest.raises(OSError, match="File too large"):
+                journal.keep([accepted(claims[0])], "smtp")
+            replayed = replay(journal, sessions, now)
+        journal.keep([accepted(claims[1])], "smtp")
+        carried = replay(journal, sessions, now)
+
+    assert (replayed, carried) == (0, 1)
+    assert read_states(sessions) == ["handing_off", "accepted", "handing_off"]
+    assert list(tmp_path.glob("*.outcomes")) == []

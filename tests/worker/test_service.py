@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,8 +26,8 @@ from mailer.usecases.setup import set_up
 from mailer.worker.engine import Engine
 from mailer.worker.journal import Journal
 from mailer.worker.service import Service
-from mailer.worker.timetable import Timetable
-from tests.letters import BASE_URL, start_letter
+from mailer.worker.timetable import Jobs
+from tests.letters import BASE_URL, GRACE, start_letter
 from tests.people import add_people, add_subscriber
 from tests.service import install, run_service, wait_until
 from tests.sinks import free_port, slow_smtp
@@ -69,15 +70,18 @@ def build_service(
     sender: MemorySender,
     inbox: Diary | None = None,
     kind: type[Engine] = Engine,
+    *,
+    sole_sender: bool = True,
 ) -> Service:
     time = clock.fixed(now)
 
-    def build() -> Engine:
-        engine = build_engine(sessions, sender, time, folder)
+    def build(stop: threading.Event) -> Engine:
+        engine = build_engine(sessions, sender, time, folder, stop=stop)
         engine.__class__ = kind
         return engine
 
-    return Service(sessions, time, build, Timetable(sessions, Renderer(), BASE_URL, time), inbox)
+    jobs = Jobs(sessions, Renderer(BASE_URL), time, GRACE)
+    return Service(sessions, time, build, jobs, inbox, sole_sender=sole_sender)
 
 
 def set_state(sessions: Sessions, address: str, state: DeliveryState) -> None:
@@ -98,7 +102,7 @@ def test_service_takes_over_from_a_dead_predecessor(
     sender = MemorySender()
     service = build_service(sessions, now, tmp_path, sender)
 
-    service.start(sole_sender=True)
+    service.start()
     wait_until(lambda: len(sender.accepted) == 2)
     service.stop()
 
@@ -127,7 +131,7 @@ def test_service_believes_its_predecessors_journal_before_it_recovers(
     sender = MemorySender()
     service = build_service(sessions, now, tmp_path, sender)
 
-    service.start(sole_sender=True)
+    service.start()
     service.stop()
 
     assert sender.accepted == []
@@ -152,11 +156,11 @@ def test_service_tells_living_neighbours_from_dead_ones_by_their_lock(
     set_state(sessions, "reader0000@example.org", DeliveryState.CLAIMED)
     set_state(sessions, "reader0001@example.org", DeliveryState.HANDING_OFF)
     sender = MemorySender()
-    service = build_service(sessions, now, tmp_path, sender)
+    service = build_service(sessions, now, tmp_path, sender, sole_sender=False)
     if lives:
         neighbour.announce()
 
-    service.start(sole_sender=False)
+    service.start()
     wait_until(lambda: len(sender.accepted) == states.count("accepted"))
     service.stop()
 
@@ -175,9 +179,9 @@ def test_service_leaves_what_may_be_a_living_neighbours_on_sqlite(
     start_letter(sessions, now)
     set_state(sessions, "reader0000@example.org", DeliveryState.CLAIMED)
     sender = MemorySender()
-    service = build_service(sessions, now, tmp_path, sender)
+    service = build_service(sessions, now, tmp_path, sender, sole_sender=False)
 
-    service.start(sole_sender=False)
+    service.start()
     wait_until(lambda: sender.accepted)
     service.stop()
 
@@ -191,7 +195,7 @@ def test_service_starts_and_stops_all_its_parts(
     inbox = Diary()
     service = build_service(sessions, now, tmp_path, MemorySender(), inbox)
 
-    service.start(sole_sender=True)
+    service.start()
     was_alive = service.is_alive()
     service.stop()
 
@@ -204,7 +208,7 @@ def test_service_does_not_look_alive_when_its_engine_died(
     sessions: Sessions, now: datetime, tmp_path: Path
 ) -> None:
     service = build_service(sessions, now, tmp_path, MemorySender(), kind=BrokenEngine)
-    service.start(sole_sender=True)
+    service.start()
     wait_until(lambda: not service.is_alive())
     service.stop()
 

@@ -12,11 +12,14 @@ from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
 from mailer import clock
+from mailer.boot import Parts
+from mailer.config import Config
+from mailer.domain.association import Association
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.errors import NotNow
 from mailer.domain.feedback import PARKED, Feedback, FeedbackKind
-from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.domain.newsletter import NewsletterState
 from mailer.domain.pausing import CALLED_SPAM, NOT_PREPARED
 from mailer.message.render import Renderer
 from mailer.message.values import Frame, Rendered
@@ -24,30 +27,31 @@ from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.feedback import KeptFeedback
 from mailer.storage.newsletters import Newsletter, get_newsletter
-from mailer.storage.plans import Plan
+from mailer.storage.plans import Plan, get_plan
 from mailer.storage.presence import Presence
 from mailer.storage.settings import find_setting
 from mailer.storage.subscribers import Subscriber
-from mailer.usecases import feedback, newsletters, sending
+from mailer.usecases import events, feedback, newsletters, sending
 from mailer.usecases.outages import WORKER_TICK
 from mailer.usecases.setup import set_up
 from mailer.usecases.users import NewUser, add_user, ensure_roles
-from mailer.worker.timetable import Timetable, start_timetable
-from tests.letters import BASE_URL, WHO, add_letter, start_letter
+from mailer.worker.timetable import Jobs, start_timetable
+from tests.letters import BASE_URL, GRACE, WHO, add_letter, start_letter
 from tests.people import add_people, add_subscriber
+from tests.usecases.edits import event_edit
 
 WEEK = timedelta(days=7)
 LEAD = timedelta(hours=17)
 
 
-def build_timetable(sessions: Sessions, now: datetime) -> Timetable:
-    return Timetable(sessions, Renderer(), BASE_URL, lambda: now)
+def build_jobs(sessions: Sessions, now: datetime) -> Jobs:
+    return Jobs(sessions, Renderer(BASE_URL), lambda: now, GRACE)
 
 
 def approve_letter(sessions: Sessions, now: datetime) -> int:
     with sessions() as session:
         letter = add_letter(session, now)
-        newsletters.approve(session, letter, None, WHO, now - GRACE)
+        newsletters.approve(session, letter, None, WHO, now, grace=timedelta())
         return letter.id
 
 
@@ -96,9 +100,9 @@ def test_timetable_prepares_what_is_due(sessions: Sessions, now: datetime) -> No
     with sessions() as session:
         add_people(session, 3, now)
     newsletter_id = approve_letter(sessions, now)
-    timetable = build_timetable(sessions, now)
+    jobs = build_jobs(sessions, now)
 
-    timetable.move_newsletters()
+    jobs.move_newsletters()
 
     assert read_states(sessions) == {"queued": 3}
     with sessions() as session:
@@ -111,7 +115,7 @@ def test_timetable_leaves_what_is_not_due_alone(sessions: Sessions, now: datetim
         add_people(session, 3, now)
     approve_letter(sessions, now + timedelta(seconds=1))
 
-    build_timetable(sessions, now).move_newsletters()
+    build_jobs(sessions, now).move_newsletters()
 
     assert read_states(sessions) == {}
 
@@ -140,7 +144,7 @@ def test_timetable_pauses_what_the_database_refuses_to_write_down(
         session.execute(text(statement))
     newsletter_id = approve_letter(sessions, now)
 
-    build_timetable(sessions, now).move_newsletters()
+    build_jobs(sessions, now).move_newsletters()
 
     with sessions() as session:
         newsletter = session.get_one(Newsletter, newsletter_id)
@@ -162,10 +166,10 @@ def test_timetable_tries_again_what_cannot_be_written_just_now(
     with sessions() as session:
         add_people(session, 3, now)
     newsletter_id = approve_letter(sessions, now)
-    timetable = replace(build_timetable(sessions, now), renderer=BusyRenderer())
+    jobs = replace(build_jobs(sessions, now), renderer=BusyRenderer(BASE_URL))
     stood = []
     for _ in range(2):
-        timetable.move_newsletters()
+        jobs.move_newsletters()
         with sessions() as session:
             stood.append(session.get_one(Newsletter, newsletter_id).state)
 
@@ -178,7 +182,7 @@ def test_timetable_closes_what_is_done(sessions: Sessions, now: datetime) -> Non
     newsletter_id = start_letter(sessions, now)
     change_deliveries(sessions, state=DeliveryState.ACCEPTED)
 
-    build_timetable(sessions, now).move_newsletters()
+    build_jobs(sessions, now).move_newsletters()
 
     with sessions() as session:
         newsletter = session.get_one(Newsletter, newsletter_id)
@@ -190,7 +194,7 @@ def test_timetable_of_two_processes_prepares_once(sessions: Sessions, now: datet
         add_people(session, 50, now)
     approve_letter(sessions, now)
 
-    failures = at_once(build_timetable(sessions, now).move_newsletters)
+    failures = at_once(build_jobs(sessions, now).move_newsletters)
 
     assert failures == []
     assert read_states(sessions) == {"queued": 50}
@@ -202,7 +206,7 @@ def test_timetable_of_two_processes_makes_one_issue(sessions: Sessions, now: dat
         ensure_roles(session)
         add_user(session, NewUser("anna@example.org", "Anna", "sender"), None, WHO, now)
 
-    failures = at_once(build_timetable(sessions, now + WEEK - LEAD).make_issues)
+    failures = at_once(build_jobs(sessions, now + WEEK - LEAD).make_issues)
 
     assert failures == []
     assert list_issues(sessions) == [("weekly", "2026-12-03"), ("monthly", "2026-12-03")]
@@ -216,9 +220,36 @@ def test_timetable_makes_an_issue_whose_moment_was_slept_through(
         set_up(session, None, now)
 
     for minutes in (40, 41):
-        build_timetable(sessions, now + WEEK + timedelta(minutes=minutes)).make_issues()
+        build_jobs(sessions, now + WEEK + timedelta(minutes=minutes)).make_issues()
 
     assert list_issues(sessions) == [("weekly", "2026-12-03"), ("monthly", "2026-12-03")]
+
+
+def test_timetable_gives_an_issue_that_is_late_the_grace_of_the_configuration(
+    sqlite_url: str, now: datetime
+) -> None:
+    late = now + WEEK + timedelta(minutes=40)
+    sections = {
+        "site": {"secret_keys": ["k" * 40]},
+        "database": {"url": sqlite_url},
+        "engine": {"grace_seconds": 1800},
+    }
+    parts = Parts(Config.model_validate(sections), clock.fixed(late))
+    with parts.sessions() as session:
+        set_up(session, Association("MigAct", address="Example Street 1, Praha"), now)
+        events.create(session, event_edit(), who=WHO, now=now, publish=True)
+        get_plan(session, "weekly").is_automatic = True
+        add_people(session, 1, now)
+
+    parts.build_jobs().make_issues()
+
+    with parts.sessions() as session:
+        weekly = session.scalars(select(Newsletter).join(Plan).where(Plan.slug == "weekly")).one()
+        assert (weekly.state, weekly.send_at) == (
+            NewsletterState.SCHEDULED,
+            late + timedelta(minutes=30),
+        )
+    parts.database.dispose()
 
 
 @pytest.mark.parametrize(
@@ -244,7 +275,7 @@ def test_timetable_sorts_out_mail(
     }
     change_deliveries(sessions, **{**moments, "state": DeliveryState(str(before["state"]))})
 
-    build_timetable(sessions, now).sort_out_mail()
+    build_jobs(sessions, now).sort_out_mail()
 
     assert read_states(sessions) == {after: 1}
 
@@ -284,7 +315,7 @@ def test_timetable_takes_mail_from_a_neighbour_whose_lease_is_over(
     lease = {"lease_owner": neighbour, "lease_until": by_clock + runs_for}
     change_deliveries(sessions, state=DeliveryState(state), **lease)
 
-    build_timetable(sessions, now).sort_out_mail()
+    build_jobs(sessions, now).sort_out_mail()
 
     assert read_states(sessions) == {after: 1}
 
@@ -297,7 +328,7 @@ def test_timetable_forgets_who_never_confirmed(sessions: Sessions, now: datetime
             )
             pending.created_at, pending.confirmed_at = now - age, None
 
-    build_timetable(sessions, now).forget()
+    build_jobs(sessions, now).forget()
 
     with sessions() as session:
         assert session.scalars(select(Subscriber.address)).all() == ["new@example.org"]
@@ -310,13 +341,14 @@ def test_timetable_applies_what_came_back_too_early(sessions: Sessions, now: dat
     change_deliveries(sessions, state=DeliveryState.HANDING_OFF)
     with sessions() as session:
         said = [Feedback("brevo", f"{n}", FeedbackKind.DELIVERED, now, n) for n in (1, 2, 3)]
-        feedback.take(session, said, now)
-    timetable = build_timetable(sessions, now)
+        for one in said:
+            feedback.take(session, one, now)
+    jobs = build_jobs(sessions, now)
 
-    timetable.apply_feedback()
+    jobs.apply_feedback()
     early = read_states(sessions)
     change_deliveries(sessions, state=DeliveryState.ACCEPTED)
-    timetable.apply_feedback()
+    jobs.apply_feedback()
 
     assert (early, read_states(sessions)) == ({"handing_off": 2}, {"delivered": 2})
 
@@ -331,12 +363,13 @@ def test_timetable_goes_on_after_feedback_that_cannot_be_read_and_gives_it_up(
     change_deliveries(sessions, state=DeliveryState.HANDING_OFF)
     with sessions() as session:
         said = [Feedback("brevo", f"{n}", FeedbackKind.DELIVERED, now, 1) for n in (1, 2)]
-        feedback.take(session, said, now)
+        for one in said:
+            feedback.take(session, one, now)
         session.execute(text("UPDATE feedback SET kind = 'unheard of' WHERE id = 1"))
     change_deliveries(sessions, state=DeliveryState.ACCEPTED)
     waiting = []
     for later in (now, now + PARKED):
-        build_timetable(sessions, later).apply_feedback()
+        build_jobs(sessions, later).apply_feedback()
         with sessions() as session:
             rows = select(KeptFeedback.id).where(KeptFeedback.applied_at.is_(None))
             waiting.append(session.scalars(rows).all())
@@ -352,12 +385,13 @@ def test_timetable_pauses_what_readers_call_spam_until_somebody_has_looked(
         add_people(session, 12, now)
     newsletter_id = start_letter(sessions, now)
     change_deliveries(sessions, state=DeliveryState.ACCEPTED, next_at=None)
-    timetable = build_timetable(sessions, now)
+    jobs = build_jobs(sessions, now)
     stood = []
     for reported in ([1, 2], [2, 3], [4, 5], [6]):
         with sessions() as session:
-            feedback.take(session, [complain(number, now) for number in reported], now)
-        timetable.heed_complaints()
+            for number in reported:
+                feedback.take(session, complain(number, now), now)
+        jobs.heed_complaints()
         with sessions() as session:
             newsletter = get_newsletter(session, newsletter_id)
             stood.append((newsletter.state.value, newsletter.reason, newsletter.reason_facts))
@@ -378,14 +412,15 @@ def test_timetable_writes_nothing_while_nothing_came_back(
 ) -> None:
     with sessions() as session:
         said = [Feedback("brevo", "early", FeedbackKind.DELIVERED, now, 1)]
-        feedback.take(session, said, now)
+        for one in said:
+            feedback.take(session, one, now)
     opened: list[str] = []
 
     def open_for_writing() -> AbstractContextManager[Session]:
         opened.append("write")
         return sessions()
 
-    Timetable(open_for_writing, Renderer(), BASE_URL, lambda: now, None, sessions).apply_feedback()
+    Jobs(open_for_writing, Renderer(BASE_URL), lambda: now, GRACE, None, sessions).apply_feedback()
 
     assert opened == []
 
@@ -394,9 +429,9 @@ def test_timetable_forgets_what_servers_said_a_year_ago(sessions: Sessions, now:
     with sessions() as session:
         for number, days in enumerate((364, 366)):
             said = Feedback("brevo", f"{number}", FeedbackKind.BLOCKED, now, 1, text=f"{days}")
-            feedback.take(session, [said], now - timedelta(days=days))
+            feedback.take(session, said, now - timedelta(days=days))
 
-    build_timetable(sessions, now).forget()
+    build_jobs(sessions, now).forget()
 
     with sessions() as session:
         assert session.scalars(select(KeptFeedback.text).order_by(KeptFeedback.id)).all() == [
@@ -417,7 +452,7 @@ def schedulers() -> Iterator[list[BackgroundScheduler]]:
 def test_timetable_gives_no_sign_of_life_beside_a_dead_engine(
     sessions: Sessions, now: datetime, schedulers: list[BackgroundScheduler], alive: bool
 ) -> None:
-    schedulers.append(start_timetable(build_timetable(sessions, now), lambda: alive))
+    schedulers.append(start_timetable(build_jobs(sessions, now), lambda: alive))
 
     with sessions() as session:
         assert find_setting(session, WORKER_TICK) == (now.isoformat() if alive else None)
@@ -426,13 +461,13 @@ def test_timetable_gives_no_sign_of_life_beside_a_dead_engine(
 def test_timetable_runs_a_late_job_once(
     sessions: Sessions, now: datetime, schedulers: list[BackgroundScheduler]
 ) -> None:
-    timetable = build_timetable(sessions, now)
-    schedulers.append(start_timetable(timetable, lambda: True))
+    jobs = build_jobs(sessions, now)
+    schedulers.append(start_timetable(jobs, lambda: True))
 
-    jobs = schedulers[0].get_jobs()
+    scheduled = schedulers[0].get_jobs()
 
-    assert len(jobs) == len(timetable.jobs()) + 1
-    assert {(job.coalesce, job.max_instances, job.misfire_grace_time) for job in jobs} == {
+    assert len(scheduled) == len(jobs.table()) + 1
+    assert {(job.coalesce, job.max_instances, job.misfire_grace_time) for job in scheduled} == {
         (True, 1, None)
     }
 
@@ -442,11 +477,11 @@ def test_timetable_that_stops_leaves_an_audience_for_the_next_start(
 ) -> None:
     with sessions() as session:
         add_people(session, 3, now)
-        newsletters.approve(session, add_letter(session, now), None, WHO, now - GRACE)
-    timetable = build_timetable(sessions, now)
-    timetable.stopping.set()
+        newsletters.approve(session, add_letter(session, now), None, WHO, now, grace=timedelta())
+    jobs = build_jobs(sessions, now)
+    jobs.stopping.set()
 
-    timetable.move_newsletters()
+    jobs.move_newsletters()
 
     with sessions() as session:
         assert session.scalar(select(Newsletter.state)) == NewsletterState.PREPARING

@@ -12,16 +12,16 @@ from mailer.message.render import Renderer
 from mailer.storage.db import Sessions
 from mailer.storage.lineage import find_mark, raise_mark
 from mailer.usecases.outages import find_restore
-from mailer.worker.timetable import Timetable
+from mailer.worker.timetable import Jobs
 from mailer.worker.watermark import Watermark
-from tests.letters import BASE_URL, start_letter
+from tests.letters import BASE_URL, GRACE, start_letter
 from tests.people import add_people
 from tests.worker.engines import ScriptedSender, build_engine
 
 
-def build_timetable(sessions: Sessions, now: datetime, folder: Path) -> Timetable:
+def build_jobs(sessions: Sessions, now: datetime, folder: Path) -> Jobs:
     watermark = Watermark(folder)
-    return Timetable(sessions, Renderer(), BASE_URL, lambda: now, watermark=watermark)
+    return Jobs(sessions, Renderer(BASE_URL), lambda: now, GRACE, watermark=watermark)
 
 
 def test_watermark_is_found_again(tmp_path: Path) -> None:
@@ -34,10 +34,10 @@ def test_watermark_is_found_again(tmp_path: Path) -> None:
 
 
 def test_watermark_follows_the_database(sessions: Sessions, now: datetime, tmp_path: Path) -> None:
-    timetable = build_timetable(sessions, now, tmp_path)
+    jobs = build_jobs(sessions, now, tmp_path)
 
     for _ in range(3):
-        timetable.note_mark()
+        jobs.note_mark()
 
     with sessions() as session:
         mark = find_mark(session)
@@ -48,14 +48,14 @@ def test_watermark_follows_the_database(sessions: Sessions, now: datetime, tmp_p
 def test_watermark_ahead_of_the_database_tells_a_restore(
     sessions: Sessions, now: datetime, tmp_path: Path
 ) -> None:
-    timetable = build_timetable(sessions, now, tmp_path)
-    timetable.note_mark()
+    jobs = build_jobs(sessions, now, tmp_path)
+    jobs.note_mark()
     with sessions() as session:
         mark = find_mark(session)
     assert mark
     Watermark(tmp_path).note(mark.lineage, 5)
 
-    timetable.note_mark()
+    jobs.note_mark()
 
     with sessions() as session:
         assert find_restore(session)

@@ -107,7 +107,7 @@ def _open(coming: Coming) -> Card:
 
 
 def _look(issue: Newsletter) -> Contents:
-    edition = open_edition(session(), issue, parts().renderer, parts().config.site.base_url, now())
+    edition = open_edition(session(), issue, parts().renderer, now())
     told = drafts.list_told(session(), now())
     return drafts.look(edition, list_content_languages(session()), told)
 

@@ -75,7 +75,6 @@ def approve(newsletter_id: int) -> Page:
             newsletter,
             _read_order(newsletter, form),
             renderer=parts().renderer,
-            base_url=parts().config.site.base_url,
             who=who(),
             now=now(),
             grace=_grace(),
@@ -137,9 +136,7 @@ def _show(
     test_form: TestForm | None = None,
     refusal: str = "",
 ) -> str:
-    check = checks.check_newsletter(
-        session(), newsletter, parts().renderer, parts().config.site.base_url, now()
-    )
+    check = checks.check_newsletter(session(), newsletter, parts().renderer, now())
     begins_at = max(newsletter.send_at or now(), now() + _grace())
     config = parts().config
     limits = get_limits(config.throttle, config.mail.provider)

@@ -63,9 +63,7 @@ def _write(newsletter: Newsletter, lang: str, reader: str) -> Rendered | None:
     """What is sent or was sent in that language; None when there is nothing to say in it."""
     if newsletter.state in _OUT:
         return _read_copy(newsletter, lang)
-    edition = open_edition(
-        session(), newsletter, parts().renderer, parts().config.site.base_url, now()
-    )
+    edition = open_edition(session(), newsletter, parts().renderer, now())
     told = drafts.list_told(session(), now()) if reader == REGULAR else {}
     found = write_letter(edition, drafts.get_reader(edition, lang, told), Copy.TEST)
     return found.rendered if found else None

@@ -169,9 +169,7 @@ def _show_draft(newsletter: Newsletter, form: DraftForm, conflict: Conflict | No
     is_digest = newsletter.kind != NewsletterKind.LETTER
     readers = audiences.count_audience(session(), newsletter, now())
     spoken, unspoken = _by_use(form, conflict, readers)
-    edition = open_edition(
-        session(), newsletter, parts().renderer, parts().config.site.base_url, now()
-    )
+    edition = open_edition(session(), newsletter, parts().renderer, now())
     told = drafts.list_told(session(), now())
     return render_template(
         "admin/newsletters/draft.html",

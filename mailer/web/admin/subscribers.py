@@ -25,6 +25,7 @@ from mailer.storage.subscribers import (
     Subscriber,
     count_subscribers,
     get_subscriber,
+    list_sources,
     list_subscribers,
 )
 from mailer.storage.topics import list_topics
@@ -74,7 +75,7 @@ def show_all() -> str:
         chosen=chosen,
         topics=_name_topics(),
         languages=list_content_languages(session()),
-        sources={source: say_place(source) for source in subscribers.list_sources(session())},
+        sources={source: say_place(source) for source in list_sources(session())},
         next_url=url_for(".show_all", **chosen, after=shown[-1].id) if is_more else "",
         states=STATES,
         mask=mask,

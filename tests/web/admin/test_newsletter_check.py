@@ -7,11 +7,11 @@ import pytest
 
 from mailer.domain.association import Association
 from mailer.domain.delivery import DeliveryState
-from mailer.domain.newsletter import GRACE
 from mailer.domain.when import When
 from mailer.sections.mail import Throttle
 from mailer.storage.newsletters import get_newsletter
 from mailer.storage.settings import save_association
+from tests.letters import GRACE
 from tests.people import add_subscriber
 from tests.web.desk import Browser, Desk
 from tests.web.newsletters import (

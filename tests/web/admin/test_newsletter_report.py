@@ -8,10 +8,10 @@ import pytest
 from mailer.domain.consent import SubscriberState
 from mailer.domain.delivery import DeliveryState
 from mailer.domain.feedback import Feedback, FeedbackKind
-from mailer.domain.newsletter import GRACE
 from mailer.storage.deliveries import Attempt
 from mailer.storage.subscribers import Subscriber
 from mailer.usecases import feedback, sending
+from tests.letters import GRACE
 from tests.web.desk import Desk
 from tests.web.newsletters import (
     ROOT,
@@ -201,7 +201,8 @@ def test_list_says_what_came_back_and_hides_addresses(desk: Desk) -> None:
             Feedback("brevo", kind, kind, desk.now, mail.id, status="5.1.1", text=words)
             for kind, mail in zip(kinds, desk.mails(), strict=False)
         ]
-        feedback.take(session, said, desk.now)
+        for one in said:
+            feedback.take(session, one, desk.now)
     browser = desk.sign_in()
 
     report = say(browser.read(REPORT))

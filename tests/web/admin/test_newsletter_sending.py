@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from mailer.domain.delivery import DeliveryState
-from mailer.domain.newsletter import GRACE, NewsletterState
+from mailer.domain.newsletter import NewsletterState
 from mailer.domain.pausing import REFUSED_IN_A_ROW, SENTENCES, Reason
 from mailer.domain.urgency import due_from
 from mailer.domain.when import When
@@ -19,6 +19,7 @@ from mailer.usecases import newsletters, restores, sending
 from mailer.usecases.forecasts import get_limits, note_pace
 from mailer.usecases.outages import PROVIDER_TROUBLE, WORKER_TICK
 from mailer.web.admin.newsletter_words import REASONS
+from tests.letters import GRACE
 from tests.web.desk import Desk
 from tests.web.newsletters import (
     ROOT,
@@ -99,7 +100,7 @@ def test_grace_counts_down_and_can_be_stopped(desk: Desk) -> None:
 def test_far_away_there_is_a_date_and_no_countdown(desk: Desk) -> None:
     add_draft(desk)
     later = desk.now + timedelta(days=2)
-    change(desk, 1, lambda s, n: newsletters.approve(s, n, later, "anna", desk.now))
+    change(desk, 1, lambda s, n: newsletters.approve(s, n, later, "anna", desk.now, grace=GRACE))
 
     page = say(desk.sign_in("viewer").read(PROGRESS))
 

@@ -88,7 +88,7 @@ def test_page_of_a_person_says_why_mail_did_not_reach_them(desk: Desk) -> None:
         session.flush()
         words = "552 Anna@example.org is <b>full</b>"
         said = Feedback("brevo", "1", FeedbackKind.SOFT_BOUNCE, desk.now, mails[0].id, text=words)
-        feedback.take(session, [said], desk.now)
+        feedback.take(session, said, desk.now)
         subscriber_id = anna.id
 
     page = desk.sign_in("sender").read(f"{LIST}/{subscriber_id}")

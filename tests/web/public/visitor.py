@@ -104,7 +104,7 @@ def open_site(url: str, now: datetime, **limits: int) -> Site:
         sessions=site.sessions,
         reading=open_sessions(engine, reads_only=True),
         links=links,
-        renderer=Renderer(None),
+        renderer=Renderer(ORIGIN),
         clock=lambda: site.now,
         address_key=KEY,
         readiness=list,

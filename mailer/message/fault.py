@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailer.i18n import Words
 from mailer.message.vocabulary import N_
 
 
@@ -42,7 +41,7 @@ SENTENCES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Fault:
     """`detail` is the fact itself (a link, a text, a number), in no language of ours."""
 
     level: Level
@@ -54,14 +53,10 @@ class Finding:
         """What is wrong, for a person, as the catalogues know it; `detail` goes beside it."""
         return SENTENCES.get(self.rule, _TEMPLATE)
 
-    def sentence(self, lang: str) -> str:
-        """The message in one language."""
-        return Words(lang).say(self.message)
+
+def block(rule: str, detail: object = "") -> Fault:
+    return Fault(Level.BLOCK, rule, str(detail)[:200])
 
 
-def block(rule: str, detail: object = "") -> Finding:
-    return Finding(Level.BLOCK, rule, str(detail)[:200])
-
-
-def warn(rule: str, detail: object = "") -> Finding:
-    return Finding(Level.WARN, rule, str(detail)[:200])
+def warn(rule: str, detail: object = "") -> Fault:
+    return Fault(Level.WARN, rule, str(detail)[:200])
