@@ -32,9 +32,10 @@ check: .venv/development ## Format, lint, types, import contracts
 bench: .venv/development ## Measure speed and memory (see benchmarks/)
 	@$(BIN)/python -m benchmarks
 
-lock: ## Pin the newest versions that pyproject.toml allows
-	@uv pip compile pyproject.toml --extra postgres $(LOCK_OPTIONS) -o requirements.lock
+lock: ## Pin the newest versions that pyproject.toml allows: what is tested is what runs
 	@uv pip compile pyproject.toml --extra postgres --extra celery --group dev $(LOCK_OPTIONS) -o requirements-dev.lock
+	@uv pip compile pyproject.toml --extra postgres $(LOCK_OPTIONS) -c requirements-dev.lock -o requirements.lock
+	@uv pip compile pyproject.toml --extra postgres --extra celery $(LOCK_OPTIONS) -c requirements-dev.lock -o requirements-celery.lock
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade
 
 messages: .venv/development ## Collect the words to translate and merge them into the catalogues
