@@ -117,16 +117,15 @@ def export_subscribers(
     wanted = Filter(states=states, language=language, topic=topic, source=source)
     with parts.sessions() as session:
         number = note_export(session, wanted, WHO, parts.clock())
-    with parts.reading() as session:
-        if is_json:
-            pieces: Iterable[str] = [to_json(list(list_people(session, wanted))), "\n"]
-        else:
-            pieces = write_csv(session, wanted)
-        if output is None:
-            for piece in pieces:
-                click.echo(piece, nl=False)
-            return
-        _keep_private(output, pieces, encoding="utf-8" if is_json else "utf-8-sig")
+    if is_json:
+        pieces: Iterable[str] = [to_json(list(list_people(parts.reading, wanted))), "\n"]
+    else:
+        pieces = write_csv(parts.reading, wanted)
+    if output is None:
+        for piece in pieces:
+            click.echo(piece, nl=False)
+        return
+    _keep_private(output, pieces, encoding="utf-8" if is_json else "utf-8-sig")
     click.echo(f"{say_number(number, 'person was', 'people were')} written to {output}.")
 
 

@@ -62,8 +62,8 @@ class _Shift:
             while self._go_round():
                 self._lines.listen(self._turn_away)
             undo.pop_all()
-        if fault := self._desk.find_fault():
-            raise fault
+        if self._desk.fault:
+            raise self._desk.fault
 
     def _go_round(self) -> bool:
         """Everything that needs no waiting. False when there is nothing to wait for, either."""

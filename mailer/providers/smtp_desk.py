@@ -13,8 +13,6 @@ from mailer.providers.smtp_session import LEAVING
 from mailer.sections.mail import Smtp
 
 _MOST_UNWRITTEN = 100
-_MOST_ASIDE = 10
-"""So many mails in a row that the server refuses for no reason of theirs: it is down."""
 
 
 class Record:
@@ -46,7 +44,6 @@ class Desk:
         self._waiting: deque[Mail] = deque()
         self._again: deque[Mail] = deque()
         self._outcomes: list[Outcome] = []
-        self._aside: list[Outcome] = []
         self._asking: dict[Channel, int] = {}
 
     @property
@@ -63,13 +60,6 @@ class Desk:
     def has_business(self) -> bool:
         """Whether something is to be committed."""
         return bool(self._outcomes or self._asking)
-
-    def find_fault(self) -> ProviderDown | None:
-        """What the server is to blame for, once all is said. If all it did was to refuse mails for
-        no reason of theirs, that."""
-        if self.fault or not self._aside:
-            return self.fault
-        return ProviderDown(self._aside[-1].text, self._aside[-1].code)
 
     def collect(self) -> tuple[list[Outcome], dict[Channel, int]]:
         """What is to be committed now: outcomes, and who asks for which mail to pass."""
@@ -114,11 +104,6 @@ class Desk:
         if outcome.fate is not Fate.HELD:
             self._record.stumbled.discard(outcome.key)
         self._outcomes.append(outcome)
-        if self._aside and self._accepted:
-            # Others go through, so it was the fault of these.
-            aside, self._aside = self._aside, []
-            for each in aside:
-                self.settle(each)
         if outcome.fate is Fate.UNKNOWN:
             self._record.silences += 1
         elif outcome.fate is not Fate.HELD and outcome.phase == "dot":
@@ -134,29 +119,21 @@ class Desk:
         """Offer it again on a fresh connection: servers drop those that were used enough. Where a
         fresh one breaks, too, it is the server's fault the first time. If it happens again at
         the very same mail, or while others go through, that mail steps aside and the others get
-        their turn: one poisoned address must not hold up everybody. If it happens `at_mail`,
-        before any address, it costs the mail an attempt only if one of the others goes through."""
+        their turn: one poisoned address must not hold up everybody. `at_mail` no address has been
+        named, so there it stays the server's fault, however often."""
         is_first = mail.key not in self._strikes
         if channel.used > 1 or (is_first and not code):
             if channel.used == 1:
                 self._strikes[mail.key] = self._accepted
             self._again.append(mail)
-        elif mail.key in self._record.stumbled or self._accepted > self._strikes.get(
-            mail.key, self._accepted
-        ):
-            outcome = Outcome(mail.key, Fate.RETRY, "envelope", code, words)
-            self._step_aside(outcome, at_mail=at_mail)
-        else:
-            self._record.stumbled.add(mail.key)
-            self.fault = ProviderDown(words, code)
-
-    def _step_aside(self, outcome: Outcome, *, at_mail: bool) -> None:
-        if self._accepted or not at_mail:
-            self.settle(outcome)
             return
-        self._aside.append(outcome)
-        if len(self._aside) >= _MOST_ASIDE:
-            self.fault = self.find_fault()
+        others_pass = self._accepted > self._strikes.get(mail.key, self._accepted)
+        if others_pass or (mail.key in self._record.stumbled and not at_mail):
+            self.settle(Outcome(mail.key, Fate.RETRY, "envelope", code, words))
+            return
+        if not at_mail:
+            self._record.stumbled.add(mail.key)
+        self.fault = ProviderDown(words, code)
 
     def turn_back(self, mail: Mail, place: int, words: str, code: int) -> None:
         """The server did not take a mail that may pass, for a reason of its own; `place` counts the

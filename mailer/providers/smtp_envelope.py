@@ -72,17 +72,22 @@ def commands(mail: Mail, offered: Extensions) -> Commands:
     if _needs_utf8(mail):
         parameters += " SMTPUTF8"
     return (
-        ("mail", f"MAIL FROM:<{mail.sender}>{parameters}\r\n".encode()),
+        ("mail", mail_command(mail, parameters)),
         ("rcpt", f"RCPT TO:<{mail.recipient}>\r\n".encode()),
         ("data", b"DATA\r\n"),
     )
 
 
+def mail_command(mail: Mail, parameters: str = "") -> bytes:
+    """MAIL; without `parameters` it says nothing about the mail but its sender."""
+    return f"MAIL FROM:<{mail.sender}>{parameters}\r\n".encode()
+
+
 def fate_at_mail(mail: Mail, code: int, text: str) -> Fate | None:
-    """What a refusal of MAIL means for this mail. None if it is not about this mail: no reader has
-    been named yet, so it is about the sender's address or the server, and every other mail
-    would fare the same. What the line says of the mail itself is its size (RFC 1870), and that it
-    has letters beyond ASCII (RFC 6531, RFC 6152)."""
+    """What a refusal of MAIL means for this mail. None if the words do not tell: no reader has been
+    named yet, so it may be about the sender's address or the server, and every other mail would
+    fare the same. What the line says of the mail itself is its size (RFC 1870), and that it has
+    letters beyond ASCII (RFC 6531, RFC 6152)."""
     status = find_status(text)
     if status in _TOO_BIG or (code, status) == (552, ""):
         return Fate.UNFIT

@@ -12,7 +12,14 @@ from enum import Enum
 from mailer.providers.base import Fate, Mail, Outcome
 from mailer.providers.smtp_channel import Channel
 from mailer.providers.smtp_desk import Desk
-from mailer.providers.smtp_envelope import Commands, commands, fate_at_mail, final_dot, stuffed
+from mailer.providers.smtp_envelope import (
+    Commands,
+    commands,
+    fate_at_mail,
+    final_dot,
+    mail_command,
+    stuffed,
+)
 from mailer.providers.smtp_session import LEAVING, SEND_BODY, LineLostError, Reply
 
 # Too busy, throttled (as Amazon SES says it), and not signed in (RFC 4954): true for every mail,
@@ -149,30 +156,77 @@ def _offer(
     """MAIL, RCPT and DATA; None means that the server waits for the body. A refusal leaves the
     channel ready for the next mail, or closed."""
     is_pipelined = "PIPELINING" in channel.extensions
-    refusal: Outcome | None = None
+    refusal: tuple[str, Reply] | None = None
     for phase, line in envelope:
         if not is_pipelined:
             channel.write(line)
         try:
             reply = yield from _hear(Wait.REPLY)
         except LineLostError:
-            if refusal:
-                return refusal
-            raise
+            if refusal is None:
+                raise
+            break
         if phase == "data" and reply.is_yes:
             # No server says so: an answer too many came before, and now all of them are one late.
             raise channel.lost(f"{reply.code} came where it makes no sense")
-        refusal = refusal or _refusal(channel, mail, phase, reply)
-        if refusal and not is_pipelined:
-            break
-    if refusal:
-        yield from _leave_envelope(channel, reply)
-    return refusal
+        if refusal is None and _is_refused(channel, phase, reply):
+            refusal = phase, reply
+            if not is_pipelined:
+                break
+    if refusal is None:
+        return None
+    yield from _leave_envelope(channel, reply)
+    return (yield from _judge(channel, mail, envelope, *refusal))
+
+
+def _is_refused(channel: Channel, phase: str, reply: Reply) -> bool:
+    """Raises for an answer that says nothing about the mail."""
+    if reply.code == SEND_BODY if phase == "data" else reply.is_yes:
+        return False
+    _blame_the_server(channel, reply, at_mail=phase == "mail")
+    return True
+
+
+def _judge(
+    channel: Channel, mail: Mail, envelope: Commands, phase: str, refused: Reply
+) -> Generator[Wait, Reply | bool | None, Outcome]:
+    """What a refusal makes of the mail; of MAIL it may be about every other mail as well."""
+    fate: Fate | None = _fate(refused)
+    if phase == "mail":
+        fate = fate_at_mail(mail, refused.code, refused.text)
+        fate = fate or (yield from _ask_without_parameters(channel, mail, envelope, refused))
+    if fate is None:
+        channel.close()
+        said = f"takes no mail from {mail.sender}:" if refused.is_never else "answered"
+        raise _TurnedAwayError(refused, at_mail=True, said=said)
+    return Outcome(mail.key, fate, phase, refused.code, refused.text)
+
+
+def _ask_without_parameters(
+    channel: Channel, mail: Mail, envelope: Commands, refused: Reply
+) -> Generator[Wait, Reply | bool | None, Fate | None]:
+    """MAIL once more, saying nothing about the mail. If that is taken, it was the mail's fault, in
+    most cases its size; None where every other mail would fare the same."""
+    bare = mail_command(mail)
+    # On a connection that others have used it may be that they were enough.
+    if not channel.is_open or channel.used > 1 or bare == envelope[0][1]:
+        return None
+    try:
+        channel.write(bare)
+        reply = yield from _hear(Wait.REPLY)
+    except LineLostError:
+        return None
+    if not reply.is_yes:
+        return None
+    yield from _leave_envelope(channel, reply)
+    return Fate.RETRY if refused.is_not_now else Fate.UNFIT
 
 
 def _leave_envelope(channel: Channel, last: Reply) -> Generator[Wait, Reply | bool | None, None]:
     # DATA may be granted although its only recipient was refused. RFC 2920 would then send a
     # lone dot, which a careless server takes for an empty mail: hang up instead.
+    if not channel.is_open:
+        return
     if last.code == SEND_BODY or last.code in ABOUT_THE_SERVER:
         channel.close()
         return
@@ -183,19 +237,6 @@ def _leave_envelope(channel: Channel, last: Reply) -> Generator[Wait, Reply | bo
         return
     if not reply.is_yes:
         channel.close()
-
-
-def _refusal(channel: Channel, mail: Mail, phase: str, reply: Reply) -> Outcome | None:
-    is_fine = reply.code == SEND_BODY if phase == "data" else reply.is_yes
-    if is_fine:
-        return None
-    _blame_the_server(channel, reply, at_mail=phase == "mail")
-    fate = _fate(reply) if phase != "mail" else fate_at_mail(mail, reply.code, reply.text)
-    if fate is None:
-        channel.close()
-        said = f"takes no mail from {mail.sender}:" if reply.is_never else "answered"
-        raise _TurnedAwayError(reply, at_mail=True, said=said)
-    return Outcome(mail.key, fate, phase, reply.code, reply.text)
 
 
 def _early_answer(channel: Channel, mail: Mail, reply: Reply) -> Outcome:

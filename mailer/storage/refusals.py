@@ -2,11 +2,13 @@
 newsletter, and no other lock. What the counts mean `domain/pausing` says.
 """
 
-from sqlalchemy import BigInteger, case, delete
+from sqlalchemy import BigInteger, case, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from mailer.domain.newsletter import NewsletterState
 from mailer.domain.pausing import LONGEST_WINDOW, WINDOW, Refusals
 from mailer.storage.db import Base, BigId, insert_into
+from mailer.storage.newsletters import Newsletter
 
 
 class RefusalCount(Base):
@@ -54,3 +56,16 @@ def add(session: Session, newsletter_id: int, heard: Refusals) -> Refusals:
 def forget(session: Session, newsletter_id: int) -> None:
     """Begin to count anew. To be called after all else that locks anything."""
     session.execute(delete(RefusalCount).where(RefusalCount.newsletter_id == newsletter_id))
+
+
+def forget_ended(session: Session) -> None:
+    """Forget the counts of newsletters of which no mail leaves any more: a last answer may have
+    come after the end. To be called after all else that locks anything."""
+    going = (NewsletterState.SENDING, NewsletterState.PAUSED)
+    on_their_way = select(Newsletter.id).where(Newsletter.state.in_(going))
+    ended = select(RefusalCount.newsletter_id).where(
+        RefusalCount.newsletter_id.not_in(on_their_way)
+    )
+    # Waits for nobody: whoever counts now is passed over until the next time.
+    ids = session.scalars(ended.with_for_update(skip_locked=True)).all()
+    session.execute(delete(RefusalCount).where(RefusalCount.newsletter_id.in_(ids)))

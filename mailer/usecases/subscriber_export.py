@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from mailer.storage import audit
+from mailer.storage.db import Sessions
 from mailer.storage.subscribers import Filter, Subscriber, count_subscribers, list_subscribers
 
 COLUMNS = (
@@ -54,31 +55,36 @@ def note_export(session: Session, wanted: Filter, who: str, now: datetime) -> in
     return number
 
 
-def write_csv(session: Session, wanted: Filter) -> Iterator[str]:
+def write_csv(reading: Sessions, wanted: Filter) -> Iterator[str]:
     """The file in pieces: a heading, then everybody whom the list page shows for this filter.
 
-    Needs a session of its own, which it empties as it goes: the list may be long.
+    No transaction is open between two pieces: whoever takes them may be slow.
     """
     yield _write([COLUMNS])
-    for people in _read(session, wanted):
+    for people in _read(reading, wanted):
         yield _write(_row(subscriber) for subscriber in people)
 
 
-def list_people(session: Session, wanted: Filter) -> Iterator[dict[str, Any]]:
+def list_people(reading: Sessions, wanted: Filter) -> Iterator[dict[str, Any]]:
     """The same people, each with a value per column: lists and moments as such, nothing defused.
 
-    Needs a session of its own, as `write_csv` does.
+    As with `write_csv`, no transaction is open between two of them.
     """
-    for people in _read(session, wanted):
+    for people in _read(reading, wanted):
         yield from (dict(zip(COLUMNS, _row(one), strict=True)) for one in people)
 
 
-def _read(session: Session, wanted: Filter) -> Iterator[Sequence[Subscriber]]:
+def _read(reading: Sessions, wanted: Filter) -> Iterator[Sequence[Subscriber]]:
     after = 0
-    while people := list_subscribers(session, wanted, after=after, limit=_CHUNK):
+    while people := _read_page(reading, wanted, after):
         yield people
         after = people[-1].id
-        session.expunge_all()
+
+
+def _read_page(reading: Sessions, wanted: Filter, after: int) -> Sequence[Subscriber]:
+    # A pager or a slow download may stand still for longer than PostgreSQL lets a transaction idle.
+    with reading() as session:
+        return list_subscribers(session, wanted, after=after, limit=_CHUNK)
 
 
 def _row(subscriber: Subscriber) -> tuple[object, ...]:

@@ -25,7 +25,7 @@ MOST_AT_ONCE = 500
 
 MOST_REFUSALS = 10
 """Looks, a minute apart, at each of which the server does not give out the same mail: then those
-behind it have waited for it long enough."""
+behind it have waited for it long enough, if the server gives out any of them."""
 
 log = structlog.get_logger()
 
@@ -98,11 +98,26 @@ class BounceReader:
         if not isinstance(down, MailWithheld):
             return False
         self.refusals[here] += 1
-        if self.refusals[here] < MOST_REFUSALS:
+        if self.refusals[here] < MOST_REFUSALS or not self._gives_out_another(here):
             return False
         del self.refusals[here]
         log.error("a mail in the bounce box is left out", uid=here.uid, reason=str(down))
         return True
+
+    def _gives_out_another(self, here: Place) -> bool:
+        """Whether a mail behind can be had; else the server refuses us, as when an account has
+        fetched too much. Asks for the next one, and at each further look for the one after that:
+        several may be damaged."""
+        try:
+            # The server may have hung up on the connection there is.
+            with open_mailbox(self.config) as mailbox:
+                behind = list(islice(_list_mails(mailbox, here.uid), MOST_REFUSALS))
+                if mailbox.validity != here.validity or not behind:
+                    return False
+                turn = self.refusals[here] - MOST_REFUSALS
+                return bool(mailbox.read(behind[turn % len(behind)]))
+        except MailboxDown:
+            return False
 
     def _begin(self) -> Place:
         with self.sessions() as session:

@@ -66,8 +66,7 @@ class Journal:
                 if not (is_free and _is_there(stream)):
                     continue
                 entries = list(_read(stream))
-                with sessions() as session:
-                    _carry_over(session, entries, clock, resends_unknown=resends_unknown)
+                _carry_over(sessions, entries, clock, resends_unknown=resends_unknown)
                 path.unlink()
                 if path == self._path:
                     self._let_go()
@@ -141,8 +140,21 @@ def _read(stream: IO[str]) -> Iterator[dict[str, Any]]:
 
 
 def _carry_over(
-    session: Session, entries: list[dict[str, Any]], clock: Clock, *, resends_unknown: bool
+    sessions: Sessions, entries: list[dict[str, Any]], clock: Clock, *, resends_unknown: bool
 ) -> None:
+    """All of a provider at once, each provider in a transaction of its own: people are held before
+    any mail is."""
+    for provider in sorted({entry["provider"] for entry in entries}):
+        theirs = [entry for entry in entries if entry["provider"] == provider]
+        with sessions() as session:
+            settled = list(_find_settled(session, theirs))
+            Settler(provider, resends_unknown).settle(session, settled, clock())
+
+
+def _find_settled(
+    session: Session, entries: Sequence[dict[str, Any]]
+) -> Iterator[tuple[Claim, Outcome]]:
+    """Those of which the ledger does not know yet."""
     for entry in entries:
         claim = claiming.find_claim(session, entry["delivery"], entry["generation"])
         if claim is None:
@@ -151,13 +163,14 @@ def _carry_over(
             # Kept for a database that is lost: the one that was put back gave the number again.
             log.error("an outcome of another mail is not carried over", delivery=claim.id)
             continue
-        outcome = Outcome(
-            claim.id,
-            Fate(entry["fate"]),
-            entry["phase"],
-            entry["code"],
-            entry["text"],
-            entry["provider_message_id"],
+        yield (
+            claim,
+            Outcome(
+                claim.id,
+                Fate(entry["fate"]),
+                entry["phase"],
+                entry["code"],
+                entry["text"],
+                entry["provider_message_id"],
+            ),
         )
-        settler = Settler(entry["provider"], resends_unknown)
-        settler.settle(session, [(claim, outcome)], clock())

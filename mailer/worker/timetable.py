@@ -20,7 +20,7 @@ from mailer.domain.errors import NotNow
 from mailer.domain.newsletter import NewsletterState
 from mailer.domain.pausing import NOT_PREPARED, Reason
 from mailer.message.render import Renderer
-from mailer.storage import recovery
+from mailer.storage import recovery, refusals
 from mailer.storage.db import TURN_SECONDS, Sessions, find_cause
 from mailer.storage.feedback import list_ripe
 from mailer.storage.newsletters import list_newsletters
@@ -189,7 +189,8 @@ class Jobs:
             self._pause(newsletter_id, reason)
 
     def forget(self) -> None:
-        """Erase what nobody came back for: sign-ups without confirmation, lists half imported."""
+        """Erase what nobody came back for: sign-ups without confirmation, lists half imported; and
+        what was counted for newsletters that are over."""
         forgotten = 0
         while not self.stopping.is_set() and (number := self._forget_some()):
             forgotten += number
@@ -197,6 +198,7 @@ class Jobs:
         with self.sessions() as session:
             abandoned = import_drafts.forget_abandoned(session, self.clock())
             feedback.drop_old_words(session, self.clock())
+            refusals.forget_ended(session)
         if forgotten or abandoned:
             log.info("forgotten", unconfirmed=forgotten, imports=abandoned)
 

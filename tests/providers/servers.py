@@ -101,6 +101,27 @@ class PickySmtp(ScriptedSmtp):
         return self.answer if line.startswith("MAIL") and self.answer else usual
 
 
+class NarrowSmtp(ScriptedSmtp):
+    """Gives `answer` to MAIL with a SIZE above `limit`, which it does not name, and 503 to RCPT and
+    DATA where no MAIL was taken (RFC 5321 4.1.4). `answers` are for the rest."""
+
+    def __init__(self, limit: int, answer: str, extensions: Sequence[str], **answers: str) -> None:
+        self._limit, self._answer = limit, answer
+        self._has_sender: dict[int, bool] = {}
+        super().__init__(answers, (*extensions, "SIZE"))
+
+    def reply_to(self, talk: Conversation, line: str) -> str:
+        usual = super().reply_to(talk, line)
+        verb, _, size = line.partition(" SIZE=")
+        if verb.startswith("MAIL"):
+            fits = not size or int(size) <= self._limit
+            self._has_sender[talk.number] = fits
+            return usual if fits else self._answer
+        if line.startswith(("RCPT", "DATA")) and not self._has_sender.get(talk.number):
+            return "503 5.5.1 MAIL first"
+        return usual
+
+
 class GatheringSmtp(ScriptedSmtp):
     """Answers the first mails only when `count` of them are there at the same time."""
 

@@ -5,9 +5,8 @@ import pytest
 from mailer.providers.base import Fate, ProviderDown
 from tests.providers.mails import ACCEPTED, CONTENT, Ending, a_mail, endings, several
 from tests.providers.senders import PIPELINING, sender_to
-from tests.providers.servers import PickySmtp, run
+from tests.providers.servers import NarrowSmtp, PickySmtp, run
 from tests.providers.works import (
-    final_fates,
     hand_over,
     hand_over_in_rounds,
     try_to_hand_over,
@@ -134,21 +133,51 @@ def test_server_that_takes_nothing_from_our_address_spends_no_attempt_however_lo
 
 @BOTH_WAYS
 @pytest.mark.parametrize("connections", [1, 4])
-def test_mail_that_is_refused_before_its_reader_is_named_does_not_hold_up_the_others(
-    extensions: tuple[str, ...], connections: int
+@pytest.mark.parametrize(
+    ("answer", "fate"), [("452 4.3.1 no room", Fate.RETRY), ("552 5.2.2 no room", Fate.UNFIT)]
+)
+def test_mails_that_are_refused_before_their_readers_are_named_hold_up_nobody(
+    extensions: tuple[str, ...], connections: int, answer: str, fate: Fate
 ) -> None:
-    long = a_mail(2, "reader2@example.org", CONTENT * 9)
-    answers = {f"MAIL FROM:<news@example.org> SIZE={len(long.content)}": "452 4.3.1 no room"}
+    long = [a_mail(key, content=CONTENT * 9) for key in range(1, 31)]
     with (
-        scripted_smtp(answers, (*extensions, "SIZE")) as server,
+        run(NarrowSmtp(len(CONTENT), answer, extensions)) as server,
         sender_to(server.port, connections=connections) as sender,
     ):
-        alone = hand_over_in_rounds(sender, [long], rounds=4)
-        others = [each for each in several(9) if each.key != 2]
-        works = hand_over_in_rounds(sender, [long, *others])
+        work = hand_over(sender, [*long, *(a_mail(key) for key in range(31, 46))])
 
-    assert [work.outcomes for work in alone] == [[]] * 4
-    assert final_fates(works) == {
-        key: Fate.RETRY if key == 2 else Fate.ACCEPTED for key in range(1, 10)
-    }
-    assert len(works) <= 2
+    fates = {outcome.key: outcome.fate for outcome in work.outcomes}
+    assert fates == {key: fate if key <= 30 else Fate.ACCEPTED for key in range(1, 46)}
+
+
+@BOTH_WAYS
+def test_greylisted_mails_do_not_hide_that_one_alone_is_refused(
+    extensions: tuple[str, ...],
+) -> None:
+    long = a_mail(1, content=CONTENT * 9)
+    server = NarrowSmtp(len(CONTENT), "452 4.3.1 no room", extensions, RCPT="450 4.2.0 greylisted")
+    with run(server), sender_to(server.port) as sender:
+        work = hand_over(sender, [long, *several(9)[1:]])
+
+    assert work.fates == [Fate.RETRY] * 9
+
+
+@BOTH_WAYS
+def test_server_that_refuses_our_address_and_hangs_up_spends_no_attempt_however_long(
+    extensions: tuple[str, ...],
+) -> None:
+    answers = {"MAIL": "550 5.7.60 not as news", "RCPT": DROP, "RSET": DROP}
+    with scripted_smtp(answers, (*extensions, "SIZE")) as server, sender_to(server.port) as sender:
+        rounds = [try_to_hand_over(sender, several(3)) for _ in range(4)]
+
+    assert [work.outcomes for work, _ in rounds] == [[]] * 4
+    assert [down.code for _, down in rounds if down] == [550] * 4
+
+
+def test_answer_too_many_after_a_refusal_is_no_answer_to_the_next_mail() -> None:
+    answers = {"RCPT": "550 5.1.1 who", "DATA": "250 what"}
+    with scripted_smtp(answers, PIPELINING) as server, sender_to(server.port) as sender:
+        work, down = try_to_hand_over(sender, several(3))
+
+    assert down is not None
+    assert work.outcomes == []

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, select, text, update
 
 from mailer.domain.delivery import DeliveryState
+from mailer.domain.newsletter import NewsletterState
 from mailer.domain.pausing import LONGEST_WINDOW, WINDOW, Refusals
 from mailer.storage import refusals
 from mailer.storage.db import Sessions, open_engine, open_sessions
@@ -66,6 +67,46 @@ def test_count_that_is_forgotten_begins_anew(sessions: Sessions) -> None:
 
     assert count(sessions, ONE_REFUSED, newsletter_id=1) == ONE_REFUSED
     assert count(sessions, ONE_REFUSED, newsletter_id=2) == Refusals(2, 2, 2)
+
+
+@pytest.mark.parametrize("state", NewsletterState)
+def test_count_of_a_newsletter_that_is_over_is_forgotten(
+    sessions: Sessions, now: datetime, state: NewsletterState
+) -> None:
+    """A last answer may come in after the end."""
+    newsletter_id = start_letter(sessions, now)
+    with sessions() as session:
+        get_newsletter(session, newsletter_id).state = state
+    count(sessions, ONE_REFUSED, newsletter_id=newsletter_id)
+
+    with sessions() as session:
+        refusals.forget_ended(session)
+
+    goes_on = state in (NewsletterState.SENDING, NewsletterState.PAUSED)
+    assert list_counted(sessions) == ([newsletter_id] if goes_on else [])
+
+
+def test_forgetting_waits_for_nobody_who_counts(postgres_url: str) -> None:
+    """They lock counts in an order of their own."""
+    database = open_engine(postgres_url)
+    sessions = open_sessions(database)
+    count(sessions, ONE_REFUSED, newsletter_id=1)
+    count(sessions, ONE_REFUSED, newsletter_id=2)
+
+    with sessions() as process, sessions() as clock:
+        refusals.add(process, 1, ONE_REFUSED)
+        clock.execute(text("SET LOCAL lock_timeout = '1s'"))
+        refusals.forget_ended(clock)
+
+    left = list_counted(sessions)
+    database.dispose()
+    assert left == [1]
+
+
+def list_counted(sessions: Sessions) -> list[int]:
+    """The newsletters that have a count."""
+    with sessions() as session:
+        return list(session.scalars(select(refusals.RefusalCount.newsletter_id)))
 
 
 def test_processes_that_count_at_the_same_moment_lose_nothing(sessions: Sessions) -> None:

@@ -1,19 +1,24 @@
 """The list as a CSV file: whole, safe to open, in the log, and readable by our own import."""
 
 import csv
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from io import StringIO
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from mailer.domain.consent import Cadence, SubscriberState
 from mailer.domain.imports import Standing
 from mailer.storage.audit import AuditEntry
+from mailer.storage.db import Sessions, open_sessions
 from mailer.storage.subscribers import Filter
+from mailer.usecases import subscriber_export
 from mailer.usecases.import_files import read_people
-from mailer.usecases.subscriber_export import COLUMNS, note_export, write_csv
+from mailer.usecases.subscriber_export import COLUMNS, list_people, note_export, write_csv
 from tests.people import add_people, add_subscriber
 
 WHO = "anna@example.org"
@@ -22,7 +27,12 @@ EVERYBODY = Filter()
 
 def export(session: Session, wanted: Filter = EVERYBODY) -> list[list[str]]:
     session.flush()
-    return list(csv.reader(StringIO("".join(write_csv(session, wanted)))))
+    return list(csv.reader(StringIO(write(session, wanted))))
+
+
+def write(session: Session, wanted: Filter) -> str:
+    """As far as this transaction has got."""
+    return "".join(write_csv(lambda: nullcontext(session), wanted))
 
 
 def test_export_has_all_that_is_known(session: Session, now: datetime) -> None:
@@ -89,6 +99,26 @@ def test_export_is_complete_beyond_one_piece(session: Session, now: datetime) ->
     assert [row[0] for row in rows[1:]] == [f"reader{n:04}@example.org" for n in range(2001)]
 
 
+@pytest.mark.parametrize("take", [write_csv, list_people])
+def test_export_keeps_no_transaction_open_while_somebody_takes_a_piece(
+    database: Engine,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    take: Callable[[Sessions, Filter], Iterator[object]],
+) -> None:
+    """A pager may stand still for hours, and PostgreSQL ends what idles for a minute."""
+    monkeypatch.setattr(subscriber_export, "_CHUNK", 2)
+    with open_sessions(database)() as session:
+        add_people(session, 3, now)
+
+    reading, pool = open_sessions(database, reads_only=True), database.pool
+    assert isinstance(pool, QueuePool)
+
+    in_use = {pool.checkedout() for _ in take(reading, EVERYBODY)}
+
+    assert in_use == {0}
+
+
 @pytest.mark.parametrize(
     ("address", "cell"),
     [
@@ -117,7 +147,7 @@ def test_export_can_be_imported_again(session: Session, now: datetime) -> None:
     add_subscriber(session, "c@example.org", now, state=SubscriberState.PENDING)
     session.flush()
 
-    people = read_people("".join(write_csv(session, EVERYBODY)))
+    people = read_people(write(session, EVERYBODY))
 
     assert [(row.email, row.languages, row.topics, row.standing) for row, _ in people.rows] == [
         ("+anna@example.org", ("uk", "cs"), ("events",), Standing.ACTIVE),

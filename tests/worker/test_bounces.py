@@ -277,6 +277,54 @@ def test_mail_that_the_server_does_not_give_out_is_stepped_over_in_the_end(
     assert [line["uid"] for line in lines if line["log_level"] == "error"] == [2]
 
 
+def test_account_that_gets_no_mail_at_all_loses_none(
+    sessions: Sessions, dovecot: Dovecot, owner: str, reader: BounceReader, ids: list[str]
+) -> None:
+    """As when it has fetched too much today: then it is not about this mail."""
+    dovecot.put(owner, *[read_sample("postfix", each) for each in ids[:2]])
+    files = [dovecot.find_file(owner, each.encode()) for each in ids[:2]]
+    for file in files:
+        file.chmod(0)
+    for _ in range(bounces.MOST_REFUSALS + 2):
+        look(reader)
+    place = read_place(sessions)
+    for file in files:
+        file.chmod(0o666)
+
+    look(reader)
+
+    assert place == 0
+    assert read_states(sessions)[:2] == [_S.BOUNCED, _S.BOUNCED]
+
+
+def test_last_mail_is_stepped_over_only_when_another_one_can_be_had(
+    sessions: Sessions, dovecot: Dovecot, owner: str, reader: BounceReader, ids: list[str]
+) -> None:
+    dovecot.put(owner, read_sample("postfix", ids[0]))
+    dovecot.find_file(owner, ids[0].encode()).chmod(0)
+    for _ in range(bounces.MOST_REFUSALS + 1):
+        look(reader)
+    alone = read_place(sessions)
+    dovecot.put(owner, GREETING)
+
+    look(reader)
+
+    assert (alone, read_place(sessions)) == (0, 1)
+
+
+def test_damaged_mails_one_after_the_other_do_not_stop_the_reading(
+    sessions: Sessions, dovecot: Dovecot, owner: str, reader: BounceReader, ids: list[str]
+) -> None:
+    dovecot.put(owner, *[read_sample("postfix", each) for each in ids[:3]])
+    for each in ids[:2]:
+        dovecot.find_file(owner, each.encode()).chmod(0)
+
+    for _ in range(2 * bounces.MOST_REFUSALS + 2):
+        look(reader)
+
+    assert read_states(sessions)[:3] == [_S.ACCEPTED, _S.ACCEPTED, _S.BOUNCED]
+
+
 def test_mails_before_one_that_is_not_given_out_are_not_fetched_again(
     sessions: Sessions, dovecot: Dovecot, owner: str, reader: BounceReader, ids: list[str]
 ) -> None:

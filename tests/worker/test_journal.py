@@ -3,6 +3,7 @@
 import json
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,8 @@ from mailer import clock
 from mailer.providers.base import Fate, Outcome
 from mailer.storage import claiming, ledger, recovery
 from mailer.storage.db import Sessions
-from mailer.storage.deliveries import Claim
+from mailer.storage.deliveries import Claim, Delivery
+from mailer.storage.feedback import hold_people
 from mailer.worker.journal import Journal
 from tests.letters import start_letter
 from tests.people import add_people
@@ -57,6 +59,10 @@ def full_disk() -> Iterator[None]:
 
 def accepted(claim: Claim) -> tuple[Claim, Outcome]:
     return claim, Outcome(claim.id, Fate.ACCEPTED, "dot", 250, "2.0.0 queued", "id-1")
+
+
+def refused(claim: Claim) -> tuple[Claim, Outcome]:
+    return claim, Outcome(claim.id, Fate.REFUSED, "rcpt", 550, "5.1.1 no such user")
 
 
 def replay(journal: Journal, sessions: Sessions, now: datetime) -> int:
@@ -151,6 +157,24 @@ def test_journal_corrects_who_took_us_for_dead(
         replay(journal, sessions, now)
 
     assert read_states(sessions) == ["accepted", "unknown", "unknown"]
+
+
+@pytest.mark.parametrize("second_by", ["smtp", "other"])
+def test_journal_holds_no_mail_while_it_waits_for_people(
+    sessions: Sessions, claims: list[Claim], now: datetime, tmp_path: Path, second_by: str
+) -> None:
+    """Whoever acts on people holds them first and their mails next."""
+    with open_journal(tmp_path, "host:1:a") as journal, ThreadPoolExecutor(1) as pool:
+        journal.keep([refused(claims[0])], "smtp")
+        journal.keep([refused(claims[1])], second_by)
+        with sessions() as session:
+            hold_people(session, [claims[1].address_key])
+            beside = pool.submit(journal.replay, sessions, clock.fixed(now), resends_unknown=True)
+            wait([beside], 0.3)
+            session.get_one(Delivery, claims[0].id, with_for_update=True)
+        beside.result(30)
+
+    assert read_states(sessions) == ["rejected", "rejected", "handing_off"]
 
 
 def test_journal_leaves_a_mail_alone_that_was_claimed_anew(

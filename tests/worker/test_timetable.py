@@ -20,9 +20,10 @@ from mailer.domain.delivery import DeliveryState
 from mailer.domain.errors import NotNow
 from mailer.domain.feedback import PARKED, Feedback, FeedbackKind
 from mailer.domain.newsletter import NewsletterState
-from mailer.domain.pausing import CALLED_SPAM, NOT_PREPARED
+from mailer.domain.pausing import CALLED_SPAM, NOT_PREPARED, Refusals
 from mailer.message.render import Renderer
 from mailer.message.values import Frame, Rendered
+from mailer.storage import refusals
 from mailer.storage.db import Sessions
 from mailer.storage.deliveries import Delivery
 from mailer.storage.feedback import KeptFeedback
@@ -438,6 +439,23 @@ def test_timetable_forgets_what_servers_said_a_year_ago(sessions: Sessions, now:
             "364",
             "",
         ]
+
+
+def test_timetable_forgets_what_was_counted_for_a_newsletter_that_is_over(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions() as session:
+        add_people(session, 1, now)
+    newsletter_id = start_letter(sessions, now)
+    with sessions() as session:
+        sending.cancel(session, get_newsletter(session, newsletter_id), WHO, now)
+    with sessions() as session:
+        refusals.add(session, newsletter_id, Refusals(1, 0, 0))
+
+    build_jobs(sessions, now).forget()
+
+    with sessions() as session:
+        assert refusals.add(session, newsletter_id, Refusals(1, 0, 0)) == Refusals(1, 0, 0)
 
 
 @pytest.fixture

@@ -173,8 +173,7 @@ def export() -> Response:
 
 def _stream(reading: Sessions, wanted: Filter) -> Iterator[str]:
     yield BYTE_ORDER_MARK
-    with reading() as own_session:
-        yield from write_csv(own_session, wanted)
+    yield from write_csv(reading, wanted)
 
 
 def _read_filter(values: Mapping[str, str]) -> Filter:
