@@ -55,13 +55,13 @@ NOTICES_SILENCE = {
 }
 """For libpq: a database that is gone without a word is noticed within a minute, not after hours."""
 
-SILENCE_IS_NOTICED = (
-    "SET tcp_keepalives_idle = 30",
-    "SET tcp_keepalives_interval = 10",
-    "SET tcp_keepalives_count = 3",
-    "SET tcp_user_timeout = 60000",
-    "SET idle_in_transaction_session_timeout = 60000",
-)
+SILENCE_IS_NOTICED = """
+SET tcp_keepalives_idle = 30;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = 60000;
+SET idle_in_transaction_session_timeout = 60000
+"""
 """For the server: the same about us. A worker whose machine lost its power, or that was stopped in
 the middle of a transaction, holds locks until the server notices: its advisory lock, the mail it
 has claimed, the rows that others want to change."""
@@ -210,8 +210,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 def _set_up_postgresql(connection: Any, _record: Any) -> None:
     connection.autocommit = True  # a rollback would take a SET back
-    for setting in SILENCE_IS_NOTICED:
-        connection.execute(setting)
+    connection.execute(SILENCE_IS_NOTICED)
     connection.autocommit = False
 
 
