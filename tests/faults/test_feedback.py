@@ -26,6 +26,7 @@ from mailer.storage.feedback import KeptFeedback, hold_people
 from mailer.storage.subscribers import Subscriber
 from mailer.storage.suppressions import Scope, Suppression, is_suppressed, suppress
 from mailer.usecases import feedback, personal_data
+from tests.beside import run_beside
 from tests.faults.workers import ALL_AT_ONCE, Install, Watch, add_readers, list_readers
 from tests.letters import start_letter
 from tests.people import add_people
@@ -395,24 +396,6 @@ def test_who_is_erased_while_a_report_is_taken_leaves_no_words(
         left = (row.address, row.last_text, kept.text, kept.address_key, kept.applied_at)
     assert left == ("", "", "", "", now)
     assert read_people(sessions) == []
-
-
-def run_beside(
-    sessions: Sessions, first: Callable[[Session], None], second: Callable[[Session], None]
-) -> None:
-    """Begin the second while the first has not committed yet."""
-
-    def run_second() -> None:
-        with sessions() as session:
-            second(session)
-
-    with ThreadPoolExecutor(1) as pool:
-        with sessions() as session:
-            first(session)
-            session.flush()
-            beside = pool.submit(run_second)
-            wait([beside], 0.3)
-        beside.result(30)
 
 
 def test_refusal_and_report_about_one_address_do_not_lock_each_other_out(

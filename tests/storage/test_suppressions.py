@@ -1,6 +1,5 @@
 """Addresses that must not be mailed are written down by several processes at once."""
 
-import threading
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -8,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from mailer.storage.db import Sessions
 from mailer.storage.suppressions import Scope, Suppression, is_suppressed, lift, suppress
+from tests.beside import run_beside
 
 KEY = "k" * 64
 
@@ -19,25 +19,15 @@ def list_reasons(session: Session) -> list[tuple[Scope, str]]:
 def test_two_processes_may_suppress_the_same_address_at_once(
     sessions: Sessions, now: datetime
 ) -> None:
-    failures: list[Exception] = []
+    later = now + timedelta(seconds=1)
 
-    def suppress_too() -> None:
-        try:
-            with sessions() as session:
-                suppress(session, KEY, Scope.EVERYTHING, "second", now + timedelta(seconds=1))
-        except Exception as error:  # noqa: BLE001  whatever it is, the test wants to see it
-            failures.append(error)
+    waited = run_beside(
+        sessions,
+        lambda session: suppress(session, KEY, Scope.EVERYTHING, "first", now),
+        lambda session: suppress(session, KEY, Scope.EVERYTHING, "second", later),
+    )
 
-    second = threading.Thread(target=suppress_too, daemon=True)
-
-    with sessions() as session:
-        suppress(session, KEY, Scope.EVERYTHING, "first", now)
-        second.start()
-        second.join(0.5)
-        assert second.is_alive()  # it waits to see whether the first one is committed
-    second.join(10)
-
-    assert failures == []
+    assert waited  # to see whether the first one is committed
     with sessions() as session:
         assert list_reasons(session) == [(Scope.EVERYTHING, "first")]
 
